@@ -1,0 +1,44 @@
+"""vismark: data sets, benchmarks and reference baselines for models that see and draw.
+
+The four jobs, as functions: `download`, `validate`, `score` (with `requests`, `predict`, `submission`, `check`,
+`verify`), and `leaderboard`. Everything is imported when it is first used, so ``import vismark`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from vismark.jobs.check import check
+    from vismark.jobs.diff import diff
+    from vismark.jobs.predict import predict, submission
+    from vismark.jobs.requests import requests
+    from vismark.jobs.score import score
+    from vismark.jobs.status import status
+    from vismark.jobs.verify import verify
+
+_HOMES = {
+    "check": "vismark.jobs.check",
+    "diff": "vismark.jobs.diff",
+    "predict": "vismark.jobs.predict",
+    "requests": "vismark.jobs.requests",
+    "score": "vismark.jobs.score",
+    "status": "vismark.jobs.status",
+    "submission": "vismark.jobs.predict",
+    "verify": "vismark.jobs.verify",
+}
+
+__all__ = ["__version__", "check", "diff", "predict", "requests", "score", "status", "submission", "verify"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'vismark' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,142 @@
+"""What a benchmark offers the jobs. Nothing here is a base class: a benchmark is anything of this shape."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+import msgspec
+
+from vismark.cards import BenchmarkCard
+from vismark.problems import Missing, Problem, Problems, Usage
+from vismark.results import Scores
+from vismark.runtime.folders import data_root
+from vismark.tasks import Request, Requests
+
+Mode = Literal["strict", "official"]
+
+R = TypeVar("R")
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where references come from: files that the user named, or the data root.
+
+    Attributes:
+        named: name → path, from ``--references name=path,…``; the name "" is a path given without one.
+        root: the data root that the user named.
+    """
+
+    named: Mapping[str, Path] = field(default_factory=dict)
+    root: Path | None = None
+
+    def path(self, card: BenchmarkCard, name: str) -> Path | None:
+        """The path of the reference `name`: the named one, else the default below the data root, else None.
+
+        Raises:
+            Missing: no name was given and no data root is known.
+            Usage: a name was given that the benchmark does not have.
+        """
+        unknown = self.named.keys() - card.references.keys() - {""}
+        if unknown:
+            raise Usage(f"{card.name} has no reference {', '.join(sorted(unknown))}; it has {', '.join(card.references)}.")
+        first = next(iter(card.references), "")
+        if name == first and "" in self.named:
+            return self.named[""]
+        if name in self.named:
+            return self.named[name]
+        if self.named or name not in card.references:
+            return None
+        return data_root(self.root) / card.references[name]
+
+    def need(self, card: BenchmarkCard, name: str) -> Path:
+        """Like `path`, for a reference that scoring cannot do without.
+
+        Raises:
+            Missing: it is not there; the message says how to get it.
+        """
+        path = self.path(card, name)
+        if path is None or not path.exists():
+            where = f"{path} does not exist" if path else f"no path was given for {name}"
+            raise Missing(
+                f"{card.name} needs its reference {name!r}, but {where}. "
+                f"Name the official file with --references {name}=PATH, or `vismark download {card.name}`."
+            )
+        return path
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The part that all evidence records share: the sample, the digest of what was measured, what was wrong with it."""
+
+    id: str
+    digest: str
+    reference_digest: str = ""
+    problems: tuple[Problem, ...] = ()
+
+
+E = TypeVar("E", bound=Evidence)
+
+
+@dataclass(frozen=True)
+class Opened(Generic[S]):
+    """A submission that was read: the answers of `ids` (in the protocol's order) can be measured.
+
+    Attributes:
+        digest: of the files that hold all samples together (the digests of single samples are evidence).
+    """
+
+    submission: S
+    ids: tuple[str, ...]
+    digest: str
+
+
+class Writer(Protocol):
+    """Writes predictions one by one in the official format; `finish` makes the files that hold all of them."""
+
+    @property
+    def entry(self) -> Any: ...
+    def write(self, request: Any, prediction: Any, /) -> Any: ...
+    def finish(self, entries: Sequence[Any], /) -> None: ...
+
+
+class Step(Protocol):
+    """A stage of measuring: turns samples into evidence, in any order and split.
+
+    `version` is raised when a record would change; `workers` says whether it needs processes to use several cores.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def record(self) -> type[Evidence]: ...
+    @property
+    def workers(self) -> Literal["threads", "processes"]: ...
+    def run(self, submission: Any, references: Any, ids: Sequence[str], /) -> Sequence[Evidence]: ...
+    def fingerprint(self, submission: Any, references: Any, id: str, /) -> tuple[str, str]: ...
+
+
+class Benchmark(Protocol):
+    """A benchmark. `score` is pure; `open` reads and checks without decoding samples; `steps` do the dear work.
+
+    `tolerated` are the problem codes that the official tool accepts in silence: errors in strict mode, warnings in
+    official mode.
+    """
+
+    card: BenchmarkCard
+    tolerated: frozenset[str]
+
+    def references(self, source: Source, problems: Problems, mode: Mode) -> Any: ...
+    def requests(self, references: Any, seed: int) -> Requests: ...
+    def answer(self, references: Any, request: Request) -> Any: ...
+    def majority(self, references: Any) -> Any: ...
+    def writer(self, path: Path, references: Any) -> Writer: ...
+    def open(
+        self, path: Path, references: Any, problems: Problems, mode: Mode, wanted: Collection[str] | None
+    ) -> Opened[Any] | None: ...
+    def steps(self, mode: Mode) -> Sequence[Step]: ...
+    def score(self, references: Any, evidence: Mapping[str, Sequence[Any]]) -> Scores: ...

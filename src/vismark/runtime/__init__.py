@@ -1,0 +1,1 @@
+"""What every job stands on: atomic files, journals, shards, work over cores, progress, digests, folders."""

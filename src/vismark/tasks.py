@@ -1,0 +1,120 @@
+"""The tasks: what a model may be asked, and what it answers. The class of a request *is* the task.
+
+Requests and predictions are the whole interface between a benchmark and a model. A predictor is anything with
+``name``, ``tasks`` and ``predict``; nothing has to be subclassed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+import msgspec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Category(msgspec.Struct, frozen=True):
+    """A class of things or stuff: the id of the data set, its name, and whether it is countable."""
+
+    id: int
+    name: str
+    isthing: bool = True
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """A region of a panoptic map: `id` is the value of its pixels (1 … 2^24−1), `category` an id of the data set."""
+
+    id: int
+    category: int
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image that is read when it is looked at.
+
+    Attributes:
+        path: the file, or None when only the annotations are here.
+        height, width: size in pixels as the annotations state it.
+        url: where the image can be fetched, or "".
+    """
+
+    path: Path | None
+    height: int
+    width: int
+    url: str = ""
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """The image as uint8 RGB, shape (height, width, 3).
+
+        Raises:
+            vismark.problems.Missing: there is no file.
+            vismark.problems.Refused: the file is no readable image of the stated size.
+        """
+        from vismark.formats.images import read_picture
+
+        return read_picture(self)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to a model.
+
+    Attributes:
+        id: unique name within the benchmark; a safe relative path without suffix.
+        seed: for everything random in the answer; derived from (run seed, id), the same on any machine count.
+        group: requests of one group belong together (a class, a video), or "".
+    """
+
+    id: str
+    seed: int
+    group: str
+    answer: ClassVar[type]
+
+
+@dataclass(frozen=True)
+class Panoptic:
+    """A panoptic map: `ids` uint32 of shape (height, width), 0 = nothing claimed; one `Segment` an id."""
+
+    ids: NDArray[np.uint32]
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True)
+class PanopticSegment(Request):
+    """Partition an image into segments of the given categories."""
+
+    image: Picture
+    categories: tuple[Category, ...]
+    answer: ClassVar[type] = Panoptic
+
+
+Prediction = Panoptic
+
+
+class Requests(Protocol):
+    """The questions of a benchmark, in the protocol's order, made when they are asked for."""
+
+    @property
+    def ids(self) -> Sequence[str]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Request: ...
+    def __iter__(self) -> Iterator[Request]: ...
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """A model behind the common interface. `predict` answers a batch, in order, one prediction a request.
+
+    May also have ``describe() -> dict`` (settings for the record) and ``close()``.
+    """
+
+    name: str
+    tasks: Collection[type[Request]]
+
+    def predict(self, requests: Sequence[Any], /) -> Sequence[Any]: ...
