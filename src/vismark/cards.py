@@ -92,7 +92,8 @@ class BenchmarkCard(Card, frozen=True, kw_only=True):
     """A benchmark: data set and split, metrics, and its named protocols; the first protocol is the default.
 
     `version` is raised only when a golden number would change. `headline` are the metrics shown first.
-    `references` are the default locations below a data root, by name.
+    `references` are the default locations below a data root, by name; `generator` is ``module:function`` that makes a
+    data set which needs no download and returns its folder, used when no files are named.
     """
 
     version: int
@@ -101,8 +102,9 @@ class BenchmarkCard(Card, frozen=True, kw_only=True):
     task: str
     metrics: tuple[MetricSpec, ...]
     headline: tuple[str, ...]
-    protocols: dict[str, dict[str, Any]] = {"official": {}}
+    protocols: dict[str, dict[str, Any]] = msgspec.field(default_factory=lambda: {"official": {}})
     references: dict[str, str] = {}
+    generator: str = ""
     samples: int | None = None
     submission: str = ""
 

@@ -61,7 +61,11 @@ def find(name: str) -> tuple[str, Any]:
             return kind, cards(kind)[name]
     every = [known for kind in KINDS for known in cards(kind)]
     near = difflib.get_close_matches(name, every, n=3, cutoff=0.5)
-    raise Usage(f"Nothing is called {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else "") + " — try `vismark list`.")
+    raise Usage(
+        f"Nothing is called {name!r}"
+        + (f"; did you mean {' or '.join(near)}?" if near else "")
+        + " — try `vismark list`."
+    )
 
 
 def load(code: str) -> Any:
@@ -79,7 +83,9 @@ def load(code: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name and (module == error.name or module.startswith(error.name + ".")):
             raise Usage(f"There is no module {error.name!r} on the Python path (wanted for {code!r}).") from error
-        raise Missing(f"{code} needs the package {error.name!r}, which is not installed: `pip install {error.name}`.") from error
+        raise Missing(
+            f"{code} needs the package {error.name!r}, which is not installed: `pip install {error.name}`."
+        ) from error
     except AttributeError as error:
         raise Usage(f"The module {module!r} has no {name!r}.") from error
 

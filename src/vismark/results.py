@@ -7,7 +7,6 @@ absolute path, so a result can accompany a double-blind submission.
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -19,6 +18,7 @@ import msgspec
 
 from vismark.problems import Problem, refuse
 from vismark.runtime.atomic import write_bytes
+from vismark.runtime.digests import digest_of, digest_of_parts
 
 FORMAT = 1
 
@@ -117,7 +117,7 @@ class Scores(msgspec.Struct, kw_only=True):
     metrics: dict[str, float | None]
     intervals: dict[str, tuple[float, float]] = {}
     counts: dict[str, int] = {}
-    breakdowns: dict[str, dict[str, dict[str, float | int | None]]] = {}
+    breakdowns: dict[str, Mapping[str, Mapping[str, float | int | None]]] = {}
     table: dict[str, Sequence[Any]] = {}
     why: dict[str, str] = {}
     warnings: list[Problem] = []
@@ -128,7 +128,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         kind: ``scored`` from a submission · ``reproduced`` by running a baseline · ``control`` · ``claimed`` by others.
-        references, submission: digests of what was compared.
+        references: digest of the official file that holds all samples together.
+        reference_samples: digest over the references of the scored samples (masks, pictures).
+        submission: digest over all files of the submission.
         mode: ``strict`` or ``official``.
         partial: set when only a part of the split was scored.
         table: digest of the per-sample Parquet table that lies beside the result with the suffix ``.parquet``.
@@ -141,27 +143,17 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     protocol_digest: str
     mode: Literal["strict", "official"]
     references: str
+    reference_samples: str
     submission: str
     partial: Part | None = None
     samples: int
     metrics: dict[str, float | None]
     basis: dict[str, Basis]
-    breakdowns: dict[str, dict[str, dict[str, float | int | None]]] = {}
+    breakdowns: dict[str, Mapping[str, Mapping[str, float | int | None]]] = {}
     table: str = ""
     warnings: list[Problem] = []
     run: Run | None = None
     made: Made
-
-
-def digest_of(value: Any) -> str:
-    """``sha256:…`` of bytes, or of the canonical (sorted) JSON of anything else."""
-    data = value if isinstance(value, bytes) else msgspec.json.encode(value, order="sorted")
-    return "sha256:" + hashlib.sha256(data).hexdigest()
-
-
-def digest_of_parts(parts: Mapping[str, str]) -> str:
-    """One digest over named digests, whatever their order."""
-    return digest_of(dict(parts))
 
 
 def read_result(path: Path) -> Result:
@@ -184,7 +176,9 @@ def read_result(path: Path) -> Result:
             fix="Name a file that `vismark score … -o RESULT` wrote.",
         ) from error
     if result.format > FORMAT:
-        raise refuse("RESULT_FORMAT", f"has format {result.format}, newer than {FORMAT}", file=path.name, fix="Upgrade vismark.")
+        raise refuse(
+            "RESULT_FORMAT", f"has format {result.format}, newer than {FORMAT}", file=path.name, fix="Upgrade vismark."
+        )
     if result.protocol.digest != result.protocol_digest:
         raise refuse("RESULT_DIGEST", "the protocol was changed after scoring", file=path.name, fix="Score again.")
     return result

@@ -114,7 +114,8 @@ class Predictor(Protocol):
     May also have ``describe() -> dict`` (settings for the record) and ``close()``.
     """
 
-    name: str
-    tasks: Collection[type[Request]]
-
+    @property
+    def name(self) -> str: ...
+    @property
+    def tasks(self) -> Collection[type[Request]]: ...
     def predict(self, requests: Sequence[Any], /) -> Sequence[Any]: ...

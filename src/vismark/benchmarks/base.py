@@ -9,8 +9,10 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
+from vismark.benchmarks.panels import Panel
 from vismark.cards import BenchmarkCard
 from vismark.problems import Missing, Problem, Problems, Usage
+from vismark.registry import load
 from vismark.results import Scores
 from vismark.runtime.folders import data_root
 from vismark.tasks import Request, Requests
@@ -42,7 +44,9 @@ class Source:
         """
         unknown = self.named.keys() - card.references.keys() - {""}
         if unknown:
-            raise Usage(f"{card.name} has no reference {', '.join(sorted(unknown))}; it has {', '.join(card.references)}.")
+            raise Usage(
+                f"{card.name} has no reference {', '.join(sorted(unknown))}; it has {', '.join(card.references)}."
+            )
         first = next(iter(card.references), "")
         if name == first and "" in self.named:
             return self.named[""]
@@ -50,7 +54,8 @@ class Source:
             return self.named[name]
         if self.named or name not in card.references:
             return None
-        return data_root(self.root) / card.references[name]
+        folder = load(card.generator)() if card.generator and self.root is None else data_root(self.root)
+        return Path(folder) / card.references[name]
 
     def need(self, card: BenchmarkCard, name: str) -> Path:
         """Like `path`, for a reference that scoring cannot do without.
@@ -133,10 +138,17 @@ class Benchmark(Protocol):
     def references(self, source: Source, problems: Problems, mode: Mode) -> Any: ...
     def requests(self, references: Any, seed: int) -> Requests: ...
     def answer(self, references: Any, request: Request) -> Any: ...
-    def majority(self, references: Any) -> Any: ...
+    def majority(self, references: Any, request: Request) -> Any: ...
     def writer(self, path: Path, references: Any) -> Writer: ...
     def open(
         self, path: Path, references: Any, problems: Problems, mode: Mode, wanted: Collection[str] | None
     ) -> Opened[Any] | None: ...
     def steps(self, mode: Mode) -> Sequence[Step]: ...
     def score(self, references: Any, evidence: Mapping[str, Sequence[Any]]) -> Scores: ...
+    def panels(
+        self,
+        references: Any,
+        submission: Any,
+        breakdown: Mapping[str, Mapping[str, float | int | None]],
+        worst: Sequence[tuple[str, str]],
+    ) -> Sequence[Panel]: ...

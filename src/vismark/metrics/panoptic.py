@@ -15,6 +15,11 @@ from numpy.typing import NDArray
 
 VOID = 0
 
+# Below this many images a bootstrap says nothing.
+_FEWEST_FOR_INTERVALS = 10
+# Images whose statistics are in memory at once while bootstrapping.
+_BLOCK = 512
+
 
 class TrueSegment(msgspec.Struct, frozen=True):
     """A segment of the ground truth; `area` is what the annotation states, in pixels."""
@@ -136,6 +141,46 @@ class PanopticQuality:
                 values = [float(one[quality]) for one in present]
                 numbers[quality + group] = sum(values) / len(values) if values else None
         return numbers
+
+    def intervals(self, rows: Sequence[Row], replicates: int = 1000, seed: int = 0) -> dict[str, tuple[float, float]]:
+        """95 % percentile intervals of the nine numbers by the Poisson bootstrap over images; none below ten images.
+
+        Categories that a replicate does not contain drop out of its means, as they do in `reduce`.
+        """
+        if len(rows) < _FEWEST_FOR_INTERVALS:
+            return {}
+        occurring = sorted({stat.category for row in rows for stat in row})
+        place = {category: number for number, category in enumerate(occurring)}
+        sums = np.zeros((replicates, 4 * len(occurring)))
+        random = np.random.default_rng(seed)
+        for start in range(0, len(rows), _BLOCK):
+            block = rows[start : start + _BLOCK]
+            values = np.zeros((len(block), len(occurring), 4))
+            for number, row in enumerate(block):
+                for stat in row:
+                    values[number, place[stat.category]] = (stat.iou, stat.tp, stat.fp, stat.fn)
+            weights = random.poisson(1.0, size=(replicates, len(block))).astype(np.float64)
+            sums += weights @ values.reshape(len(block), -1)
+        iou, tp, fp, fn = np.moveaxis(sums.reshape(replicates, len(occurring), 4), -1, 0)
+        weight = tp + 0.5 * fp + 0.5 * fn
+        with np.errstate(divide="ignore", invalid="ignore"):
+            by_quality = {"PQ": iou / weight, "SQ": np.where(tp > 0, iou / tp, 0.0), "RQ": tp / weight}
+        return self._group_intervals(by_quality, weight > 0, place)
+
+    def _group_intervals(
+        self, by_quality: Mapping[str, NDArray[np.float64]], present: NDArray[np.bool_], place: Mapping[int, int]
+    ) -> dict[str, tuple[float, float]]:
+        found = {}
+        for group, members in (("", self.things + self.stuff), ("_th", self.things), ("_st", self.stuff)):
+            columns = [place[category] for category in members if category in place]
+            counts = present[:, columns].sum(axis=1)
+            if not columns or not counts.all():
+                continue
+            for name, values in by_quality.items():
+                means = np.where(present[:, columns], values[:, columns], 0.0).sum(axis=1) / counts
+                low, high = np.quantile(means, (0.025, 0.975))
+                found[name + group] = (float(low), float(high))
+        return found
 
     def categories(self, rows: Sequence[Row]) -> dict[int, dict[str, float | int]]:
         """PQ, SQ, RQ and the sums behind them for every category that occurs."""

@@ -6,6 +6,7 @@ next append, so a journal is always a prefix of what was really finished.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,7 +16,6 @@ import msgspec
 
 from vismark.problems import refuse
 
-
 Record = TypeVar("Record")
 
 
@@ -23,6 +23,10 @@ class Header(msgspec.Struct, frozen=True):
     """First line of a journal: what its records belong to. Work under another key never mixes in."""
 
     key: str
+
+
+class Locked(Exception):
+    """Another process writes this journal now."""
 
 
 class Journal(Generic[Record]):
@@ -53,8 +57,7 @@ class Journal(Generic[Record]):
             first = file.readline()
             if not first.endswith(b"\n"):
                 return
-            header = msgspec.json.decode(first, type=Header)
-            if header.key != self.key:
+            if msgspec.json.decode(first, type=Header).key != self.key:
                 raise refuse(
                     "JOURNAL_OTHER_WORK",
                     "this folder holds unfinished work that was started with other settings or inputs",
@@ -66,10 +69,32 @@ class Journal(Generic[Record]):
                     return
                 yield self._decoder.decode(line)
 
+    def open(self) -> None:
+        """Open for appending, alone; what a kill left half written is cut off.
+
+        Raises:
+            Locked: another process has it open.
+        """
+        if self._file is not None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = self.path.open("ab", buffering=0)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            raise Locked(self.path.name) from error
+        whole = _whole_lines(self.path)
+        file.truncate(whole)
+        if whole == 0:
+            file.write(self._encoder.encode(Header(self.key)) + b"\n")
+        self._file = file
+
     def append(self, records: Iterable[Record]) -> None:
-        """Add records with one write."""
-        lines = b"".join(self._encoder.encode(record) + b"\n" for record in records)
-        self._open().write(lines)
+        """Add records with one write; opens the journal when that was not done."""
+        self.open()
+        assert self._file is not None
+        self._file.write(b"".join(self._encoder.encode(record) + b"\n" for record in records))
 
     def close(self) -> None:
         """Close the file, if it was opened."""
@@ -88,16 +113,6 @@ class Journal(Generic[Record]):
 
     def __exit__(self, *_: Any) -> None:
         self.close()
-
-    def _open(self) -> IO[bytes]:
-        if self._file is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            whole = _whole_lines(self.path)
-            self._file = self.path.open("ab", buffering=0)
-            self._file.truncate(whole)
-            if whole == 0:
-                self._file.write(self._encoder.encode(Header(self.key)) + b"\n")
-        return self._file
 
 
 def _whole_lines(path: Path) -> int:

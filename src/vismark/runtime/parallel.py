@@ -51,9 +51,7 @@ def map_chunks(
         yield from _processes(work, pieces, jobs)
 
 
-def _threads(
-    work: Callable[[Sequence[Item]], Out], pieces: Sequence[Sequence[Item]], jobs: int
-) -> Iterator[Out]:
+def _threads(work: Callable[[Sequence[Item]], Out], pieces: Sequence[Sequence[Item]], jobs: int) -> Iterator[Out]:
     with ThreadPoolExecutor(jobs) as pool:
         waiting: set[Future[Out]] = set()
         try:
@@ -69,9 +67,7 @@ def _threads(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _processes(
-    work: Callable[[Sequence[Item]], Out], pieces: Sequence[Sequence[Item]], jobs: int
-) -> Iterator[Out]:
+def _processes(work: Callable[[Sequence[Item]], Out], pieces: Sequence[Sequence[Item]], jobs: int) -> Iterator[Out]:
     import joblib
 
     left = dict(enumerate(pieces))

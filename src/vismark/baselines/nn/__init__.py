@@ -1,0 +1,1 @@
+"""Blocks that two or more baseline families share; a block moves here at its second use."""

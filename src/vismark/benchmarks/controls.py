@@ -1,0 +1,134 @@
+"""Controls: predictors that bound every benchmark from both sides. Only they may see the truth.
+
+``oracle`` answers the truth degraded by a stated, seeded amount; ``blank`` claims nothing; ``majority`` gives the one
+answer that needs no image. A benchmark on which a model does not beat ``majority`` measured nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import singledispatch
+from typing import Any
+
+import msgspec
+
+from vismark.benchmarks.base import Benchmark
+from vismark.problems import Usage
+from vismark.tasks import Panoptic, PanopticSegment, Request, Segment
+
+
+class OracleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`amount` of damage in 0 … 1: the share of segments that are dropped, and of those that get another category."""
+
+    amount: float = 0.1
+
+
+class NoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Nothing to set."""
+
+
+class Control:
+    """A predictor over a benchmark's own truth."""
+
+    def __init__(self, name: str, benchmark: Benchmark, settings: Any, answer: Callable[[Any], Any]) -> None:
+        self.name = name
+        self.tasks: tuple[type[Request], ...] = (PanopticSegment,)
+        self.settings = settings
+        self.answer = answer
+
+    def predict(self, requests: Sequence[Request]) -> list[Any]:
+        """One answer a request, from (seed, id) alone."""
+        return [self.answer(request) for request in requests]
+
+    def describe(self) -> dict[str, Any]:
+        """The settings, for the record."""
+        return msgspec.structs.asdict(self.settings)
+
+
+def control(name: str, benchmark: Benchmark, references: Any, settings: dict[str, Any]) -> Control:
+    """The control called `name` (``oracle``, ``blank`` or ``majority``).
+
+    Raises:
+        Usage: a setting is unknown or out of range.
+    """
+    chosen: Any = convert(settings, OracleSettings if name == "oracle" else NoSettings, name)
+    if name == "blank":
+        return Control(name, benchmark, chosen, blank)
+    if name == "majority":
+        return Control(name, benchmark, chosen, lambda request: benchmark.majority(references, request))
+    if not 0 <= chosen.amount <= 1:
+        raise Usage(f"oracle: amount is {chosen.amount}; it is a share in 0 … 1.")
+    return Control(
+        name,
+        benchmark,
+        chosen,
+        lambda request: degrade(benchmark.answer(references, request), request, chosen.amount),
+    )
+
+
+NAMES = ("blank", "majority", "oracle")
+
+
+def convert(settings: dict[str, Any], kind: type[Any], who: str) -> Any:
+    """`settings` as a typed struct.
+
+    Raises:
+        Usage: a name is unknown or a value has the wrong type; the message lists the settings there are.
+    """
+    try:
+        return msgspec.convert(settings, kind, strict=False)
+    except msgspec.ValidationError as error:
+        known = ", ".join(kind.__struct_fields__) or "none"
+        raise Usage(f"{who}: {error}. Settings of {who}: {known}.") from error
+
+
+@singledispatch
+def blank(request: Request) -> Any:
+    """The answer that claims nothing."""
+    raise TypeError(f"no blank answer for {type(request).__name__}")
+
+
+@blank.register
+def _(request: PanopticSegment) -> Panoptic:
+    import numpy as np
+
+    return Panoptic(np.zeros((request.image.height, request.image.width), dtype=np.uint32), ())
+
+
+@singledispatch
+def degrade(answer: Any, request: Any, amount: float) -> Any:
+    """`answer` damaged by `amount`, from the request's seed."""
+    raise TypeError(f"no damage is defined for {type(answer).__name__}")
+
+
+@degrade.register
+def _(answer: Panoptic, request: PanopticSegment, amount: float) -> Panoptic:
+    """Each segment is dropped or renamed with probability `amount`, and shifted by up to 10·amount % of the image."""
+    import numpy as np
+
+    random = np.random.default_rng(request.seed)
+    height, width = answer.ids.shape
+    reach = np.array([height, width]) * amount / 10
+    ids, segments = np.zeros_like(answer.ids), []
+    for segment in answer.segments:
+        dropped, renamed = random.random(2) < amount
+        down, right = np.rint(random.uniform(-reach, reach)).astype(int)
+        category = int(random.choice([c.id for c in request.categories]))
+        if dropped:
+            continue
+        ids[_shifted(answer.ids == segment.id, int(down), int(right))] = segment.id
+        segments.append(Segment(segment.id, category if renamed else segment.category))
+    visible = set(np.unique(ids).tolist())
+    return Panoptic(ids, tuple(s for s in segments if s.id in visible))
+
+
+def _shifted(mask: Any, down: int, right: int) -> Any:
+    """`mask` moved; what leaves the image is lost."""
+    import numpy as np
+
+    height, width = mask.shape
+    moved = np.zeros_like(mask)
+    rows, columns = slice(max(down, 0), height + min(down, 0)), slice(max(right, 0), width + min(right, 0))
+    from_rows, from_columns = slice(max(-down, 0), height - max(down, 0)), slice(max(-right, 0), width - max(right, 0))
+    moved[rows, columns] = mask[from_rows, from_columns]
+    return moved

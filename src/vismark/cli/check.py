@@ -1,0 +1,53 @@
+"""`vismark check`."""
+
+from __future__ import annotations
+
+import typer
+
+from vismark.cli import options
+
+
+def check(
+    benchmark: options.Benchmark,
+    submission: options.Submission,
+    references: options.ReferencesOption = None,
+    root: options.Root = None,
+    mode: options.Mode = options.ModeName.strict,
+    partial: options.Partial = False,
+    jobs: options.Jobs = None,
+    as_json: options.Json = False,
+) -> None:
+    """List every problem of a submission, before any number is made of it.
+
+    \b
+    Examples:
+      vismark check coco-panoptic predictions.json --references panoptic_val2017.json
+      vismark check shapes-panoptic runs/oracle
+    """
+    from vismark.cli import show
+    from vismark.jobs.check import check as job
+
+    problems = job(
+        benchmark,
+        submission,
+        references=options.references(references),
+        root=root,
+        mode=mode.value,
+        partial=partial,
+        jobs=jobs,
+    )
+    if as_json:
+        show.json(
+            {
+                "errors": problems.errors,
+                "warnings": problems.warnings,
+                "totals": problems.totals,
+                "problems": problems.items,
+            }
+        )
+    else:
+        show.findings(problems)
+        typer.echo(f"{submission.name}: {show.summary(problems)}")
+    if problems.errors:
+        raise typer.Exit(1)
+    show.note(f"Next: vismark score {benchmark} {submission} -o result.json")

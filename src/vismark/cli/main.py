@@ -1,0 +1,77 @@
+"""The entry point: collects the commands and turns every expected failure into a message and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from vismark import __version__
+from vismark.cli import catalogue, check, demo, diff, leaderboard, predict, report, requests, score, status, verify
+from vismark.problems import Missing, Refused, Usage
+
+app = typer.Typer(
+    name="vismark",
+    help="Benchmarks for models that see and draw: download, check, score, compare.",
+    epilog="First steps: `vismark demo`, then `vismark list` and `vismark info coco-panoptic`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for name, command in (
+    ("list", catalogue.list_),
+    ("info", catalogue.info),
+    ("demo", demo.demo),
+    ("requests", requests.requests),
+    ("predict", predict.predict),
+    ("status", status.status),
+    ("check", check.check),
+    ("measure", score.measure),
+    ("score", score.score),
+    ("verify", verify.verify),
+    ("diff", diff.diff),
+    ("report", report.report),
+):
+    app.command(name)(command)
+app.add_typer(leaderboard.app, name="leaderboard")
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Benchmarks for models that see and draw: download, check, score, compare."""
+    if version:
+        typer.echo(f"vismark {__version__}")
+        raise typer.Exit
+
+
+def run() -> None:
+    """Run the command line: 0 done, 1 the input has problems, 2 wrong usage, 3 something needed is missing."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    from vismark.cli import show
+
+    try:
+        app()
+    except Refused as refused:
+        show.findings(refused.problems, stderr=True)
+        show.note(f"Refused: {show.summary(refused.problems)}.")
+        return 1
+    except Usage as error:
+        show.note(f"vismark: {error}")
+        return 2
+    except Missing as error:
+        show.note(f"vismark: {error}")
+        return 3
+    except KeyboardInterrupt:
+        show.note("Stopped. What is finished is kept: the same command goes on from there.")
+        return 130
+    except BrokenPipeError:
+        return 0
+    return 0

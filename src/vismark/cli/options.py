@@ -1,0 +1,75 @@
+"""Options that several commands share, and the completion of names."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vismark.problems import Usage
+
+
+class ModeName(str, Enum):
+    """`--mode`."""
+
+    strict = "strict"
+    official = "official"
+
+
+def benchmark_names(incomplete: str) -> list[str]:
+    """Names of benchmarks that begin so, for the shell."""
+    from vismark.registry import cards
+
+    return [name for name in cards("benchmarks") if name.startswith(incomplete)]
+
+
+def card_names(incomplete: str) -> list[str]:
+    """Names of anything that begin so, for the shell."""
+    from vismark.registry import KINDS, cards
+
+    return [name for kind in KINDS for name in cards(kind) if name.startswith(incomplete)]
+
+
+Benchmark = Annotated[
+    str, typer.Argument(help="Name of a benchmark, see `vismark list`.", autocompletion=benchmark_names)
+]
+Submission = Annotated[Path, typer.Argument(help="The submission: a JSON file or a folder.")]
+ReferencesOption = Annotated[
+    str | None,
+    typer.Option("--references", "--gt", help="Official files: PATH, or name=PATH,… where there are several."),
+]
+Root = Annotated[
+    Path | None, typer.Option(help="Folder of the data sets; else VISMARK_DATA, else DETECTRON2_DATASETS.")
+]
+Mode = Annotated[
+    ModeName,
+    typer.Option(
+        help="strict refuses what makes the number meaningless; official accepts what the official tool does."
+    ),
+]
+Partial = Annotated[
+    bool, typer.Option("--partial", help="Score the samples that have a prediction; the result says so.")
+]
+Jobs = Annotated[int | None, typer.Option(help="Number of threads; all cores by default.", min=1)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Shard = Annotated[
+    str | None,
+    typer.Option(help="I/N: only every N-th sample from the I-th; by default from SLURM_ARRAY_TASK_ID or RANK."),
+]
+
+
+def references(text: str | None) -> str | dict[str, str] | None:
+    """The value of ``--references``: a path, or paths by name.
+
+    Raises:
+        Usage: a part of a list has no name.
+    """
+    if text is None or "=" not in text:
+        return text
+    parts = [part.partition("=") for part in text.split(",")]
+    for name, _, path in parts:
+        if not name or not path:
+            raise Usage(f"--references {text!r}: write name=PATH,name=PATH, or a single PATH.")
+    return {name.strip(): path.strip() for name, _, path in parts}

@@ -1,0 +1,123 @@
+"""`vismark score` and `vismark measure`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vismark.cli import options
+
+if TYPE_CHECKING:
+    from vismark.results import Result
+
+
+def score(
+    benchmark: options.Benchmark,
+    submission: options.Submission,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the result here (.json).")] = None,
+    references: options.ReferencesOption = None,
+    root: options.Root = None,
+    protocol: Annotated[str | None, typer.Option(help="A protocol of the benchmark; the first by default.")] = None,
+    metrics: Annotated[str | None, typer.Option(help="Only these, comma-separated.")] = None,
+    mode: options.Mode = options.ModeName.strict,
+    partial: options.Partial = False,
+    model: Annotated[str | None, typer.Option(help="Name of the model.")] = None,
+    jobs: options.Jobs = None,
+    as_json: options.Json = False,
+) -> None:
+    """Score a submission: the official numbers, with everything needed to believe and repeat them.
+
+    \b
+    Examples:
+      vismark score coco-panoptic predictions.json --references panoptic_val2017.json -o result.json
+      vismark score shapes-panoptic runs/oracle -o oracle.json
+    """
+    from vismark.cli import show
+    from vismark.jobs.score import score as job
+
+    result = job(
+        benchmark,
+        submission,
+        output,
+        references=options.references(references),
+        root=root,
+        protocol=protocol,
+        metrics=metrics.split(",") if metrics else None,
+        mode=mode.value,
+        partial=partial,
+        model=model,
+        jobs=jobs,
+    )
+    if as_json:
+        show.json(result)
+    else:
+        print_result(result)
+    if output is not None:
+        show.note(f"Next: vismark report {output} -o report.html · vismark leaderboard show {benchmark} {output}")
+
+
+def measure(
+    benchmark: options.Benchmark,
+    submission: options.Submission,
+    references: options.ReferencesOption = None,
+    root: options.Root = None,
+    mode: options.Mode = options.ModeName.strict,
+    partial: options.Partial = False,
+    jobs: options.Jobs = None,
+) -> None:
+    """Make and keep the evidence that a score is computed from; a killed run goes on where it stopped.
+
+    \b
+    Examples:
+      vismark measure shapes-panoptic runs/oracle
+    """
+    from vismark.cli import show
+    from vismark.jobs.measure import measure as job
+
+    made = job(
+        benchmark,
+        submission,
+        references=options.references(references),
+        root=root,
+        mode=mode.value,
+        partial=partial,
+        jobs=jobs,
+    )
+    for step, count in made.items():
+        typer.echo(f"{step}: evidence of {count} samples")
+    show.note(f"Next: vismark score {benchmark} {submission} -o result.json")
+
+
+def print_result(result: Result) -> None:
+    """The numbers as a table, the way papers print them, with what they equal."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from vismark import registry
+    from vismark.cards import BenchmarkCard
+    from vismark.cli import show
+
+    card: BenchmarkCard = registry.card("benchmarks", result.protocol.benchmark)
+    part = f"  [bold yellow]{result.partial}[/bold yellow]" if result.partial else ""
+    table = Table(title=f"{escape(result.model)} on {card.title}{part}", title_justify="left")
+    for heading, justify in (
+        ("metric", "left"),
+        ("value", "right"),
+        ("95 % interval", "right"),
+        ("n", "right"),
+        ("equals", "left"),
+    ):
+        table.add_column(heading, justify="right" if justify == "right" else "left")
+    for name, value in result.metrics.items():
+        spec, basis = card.metric(name), result.basis[name]
+        shown = "–" if value is None else f"{value * spec.scale:.{spec.digits}f}"
+        interval = (
+            "–".join(f"{bound * spec.scale:.{spec.digits}f}" for bound in basis.interval) if basis.interval else ""
+        )
+        what = basis.equals if basis.kind == "official" else f"{basis.kind}: {basis.why}"
+        table.add_row(name, shown, interval, "" if basis.n is None else str(basis.n), escape(what))
+    show.console().print(table)
+    if result.warnings:
+        show.findings(result.warnings, stderr=True)

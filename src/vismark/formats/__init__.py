@@ -1,0 +1,1 @@
+"""File formats, written once: records, readers, writers and the checks that go with them."""

@@ -1,0 +1,154 @@
+"""PNG files from strangers: everything that can be known is checked from the chunk structure before a pixel is decoded."""
+
+from __future__ import annotations
+
+import io
+import stat
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from vismark.problems import printable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
+_OTHERS = {
+    b"\xff\xd8": "a JPEG",
+    b"II*\x00": "a TIFF",
+    b"MM\x00*": "a TIFF",
+    b"GIF8": "a GIF",
+    b"BM": "a BMP",
+    b"RIFF": "a WebP",
+    b"%!PS": "a PostScript file",
+    b"<svg": "an SVG",
+    b"<?xml": "an XML or SVG file",
+    b"PK": "a zip",
+}
+# Text, colour profiles and the like; real masks have none, bombs hide there.
+_ANCILLARY_LIMIT = 64 * 1024
+
+Fault = Literal["PATH", "MISSING", "UNREADABLE", "FORMAT", "SIZE", "BYTES", "INTERLACED"]
+
+
+class PngFault(Exception):
+    """Why a PNG was refused: `fault` is the kind, the text a sentence, `fix` the remedy."""
+
+    def __init__(self, fault: Fault, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.fault: Fault = fault
+        self.fix = fix
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header of a PNG says: size in pixels, bits a channel, the kind of its pixels."""
+
+    width: int
+    height: int
+    depth: int
+    colour: str
+    interlaced: bool
+
+
+def plain_name(name: str) -> bool:
+    """Whether `name` is the name of a file in the same folder: no folders, no drive, nothing hidden, no control character."""
+    return (
+        0 < len(name.encode("utf-8", "surrogatepass")) <= 255
+        and not name.startswith(".")
+        and not any(c in '/\\:*?"<>|' or not c.isprintable() for c in name)
+    )
+
+
+def read_file(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file of at most `limit` bytes; links, devices and pipes are refused.
+
+    Raises:
+        PngFault: PATH, MISSING, UNREADABLE or BYTES.
+    """
+    try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode):
+            raise PngFault("PATH", "is a link, a folder or a device, no plain file", "Put the file itself here.")
+        if status.st_size > limit:
+            message = f"has {status.st_size:,} bytes; an image of this size has at most {limit:,}"
+            raise PngFault("BYTES", message, "Write a plain PNG without metadata.")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise PngFault("MISSING", "does not exist", "Write one PNG for each annotation.") from None
+    except OSError as error:
+        raise PngFault("UNREADABLE", f"cannot be read: {error.strerror}") from error
+
+
+def inspect(data: bytes) -> Header:
+    """The header of a PNG whose chunks are all there, in bounds, and free of animation and bulky metadata.
+
+    Raises:
+        PngFault: FORMAT (not a PNG, animated, malformed), UNREADABLE (truncated), BYTES (metadata).
+    """
+    if not data.startswith(_SIGNATURE):
+        what = next((name for start, name in _OTHERS.items() if data.lstrip().startswith(start)), "no PNG")
+        what = "empty" if not data else what
+        raise PngFault("FORMAT", f"is {what}", "Write PNG files; other formats lose or shift segment ids.")
+    header, position, ancillary = None, len(_SIGNATURE), 0
+    while True:
+        if position + 12 > len(data):
+            raise PngFault("UNREADABLE", "ends before its last chunk: the file is truncated", "Write it again.")
+        length, kind = struct.unpack_from(">I4s", data, position)
+        body, position = position + 8, position + 12 + length
+        if position > len(data):
+            raise PngFault("UNREADABLE", "ends inside a chunk: the file is truncated", "Write it again.")
+        if header is None:
+            header = _header(data, body, length, kind)
+        elif kind == b"IEND":
+            return header
+        elif kind in (b"acTL", b"fcTL", b"fdAT"):
+            raise PngFault("FORMAT", "is animated", "Write a plain PNG with one image.")
+        elif kind[:1].islower():
+            ancillary += length
+            if ancillary > _ANCILLARY_LIMIT:
+                name = printable(kind.decode("latin-1"))
+                raise PngFault(
+                    "BYTES", f"carries {ancillary:,} bytes of metadata ({name} …)", "Write it without metadata."
+                )
+
+
+def expect(header: Header, size: tuple[int, int]) -> None:
+    """Refuse a header whose (height, width) is not `size`.
+
+    Raises:
+        PngFault: SIZE; the message states both sizes.
+    """
+    if (header.height, header.width) != size:
+        swapped = "height and width are swapped" if (header.width, header.height) == size else "resize with nearest"
+        message = f"is {header.width}×{header.height} pixels, the image is {size[1]}×{size[0]} (width×height)"
+        raise PngFault("SIZE", message, f"Write it at the size of the image: {swapped}.")
+
+
+def decode(data: bytes) -> NDArray[np.uint8]:
+    """The pixels of an inspected PNG as uint8, shape (height, width) or (height, width, channels).
+
+    Raises:
+        PngFault: UNREADABLE when the compressed data is broken.
+    """
+    import numpy as np
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            return np.asarray(image, dtype=np.uint8)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise PngFault("UNREADABLE", f"cannot be decoded: {error}", "Write it again.") from error
+
+
+def _header(data: bytes, body: int, length: int, kind: bytes) -> Header:
+    if kind != b"IHDR" or length != 13:
+        raise PngFault("FORMAT", "does not start with a PNG header", "Write it again.")
+    width, height, depth, colour, _, _, interlace = struct.unpack_from(">IIBBBBB", data, body)
+    if not (0 < width < 2**31 and 0 < height < 2**31):
+        raise PngFault("FORMAT", f"states the impossible size {width}×{height}", "Write it again.")
+    return Header(width, height, depth, _COLOURS.get(colour, f"unknown pixel type {colour}"), bool(interlace))

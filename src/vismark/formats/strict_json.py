@@ -1,0 +1,125 @@
+"""JSON from strangers: bounded, UTF-8, no NaN, no duplicate keys, no stack overflow; every fault with its place."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from vismark.problems import Problems
+
+_KEY = re.compile(rb'"\s*:')
+_BOMS = {b"\xef\xbb\xbf": "UTF-8 with a byte order mark", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+
+
+def read(path: Path, problems: Problems, *, file: str, limit: int, official: bool = False) -> Any | None:
+    """The value in a JSON file, or None when it cannot be had (with at least one error in `problems`).
+
+    Args:
+        file: the name of the file in findings.
+        limit: refuse a longer file, in bytes.
+        official: parse as Python's `json` does (NaN literals, duplicate keys and all); duplicates are still reported.
+    """
+    data = read_bytes(path, problems, file=file, limit=limit)
+    return None if data is None else parse(data, problems, file=file, official=official)
+
+
+def read_bytes(path: Path, problems: Problems, *, file: str, limit: int) -> bytes | None:
+    """The bytes of a regular file of at most `limit` bytes, or None with an error in `problems`."""
+    try:
+        if not path.is_file():
+            what = "is a folder" if path.is_dir() else "does not exist" if not path.exists() else "is no regular file"
+            problems.add("FILE_MISSING", f"{path.name} {what}", file=file, fix="Check the path.")
+            return None
+        size = path.stat().st_size
+        if size > limit:
+            message = f"the file has {size:,} bytes; more than {limit:,} cannot be right here"
+            problems.add("FILE_TOO_LARGE", message, file=file, fix="Is this the right file?")
+            return None
+        return path.read_bytes()
+    except OSError as error:
+        problems.add("FILE_UNREADABLE", f"cannot be read: {error.strerror}", file=file)
+        return None
+
+
+def parse(data: bytes, problems: Problems, *, file: str, official: bool = False) -> Any | None:
+    """The value of JSON text, or None with an error in `problems`; see `read`."""
+    if not _is_utf8_text(data, problems, file):
+        return None
+    try:
+        value = json.loads(data) if official else msgspec.json.decode(data)
+    except RecursionError:
+        problems.add("JSON_DEPTH", "the JSON is nested too deeply", file=file, fix="Write plain lists and objects.")
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+        problems.add("JSON_PARSE", _reason(data, error), file=file, where=_offset(error), fix=_remedy(data, error))
+        return None
+    if len(_KEY.findall(data)) != _count_keys(value):
+        # More key-like tokens than keys: text that looks like a key, or a key given twice. Look closely.
+        for key in _duplicates(data):
+            fix = "Give every key once; readers disagree about which one counts."
+            problems.add(
+                "JSON_DUPLICATE_KEY", f"the key {key!r} occurs twice in one object", file=file, value=key, fix=fix
+            )
+    return value
+
+
+def _is_utf8_text(data: bytes, problems: Problems, file: str) -> bool:
+    if data[:2] == b"\x1f\x8b":
+        problems.add("JSON_ENCODING", "the file is compressed with gzip", file=file, fix="Unpack it with gunzip.")
+        return False
+    for mark, name in _BOMS.items():
+        if data.startswith(mark):
+            problems.add("JSON_ENCODING", f"the file is {name}", file=file, fix="Save it as UTF-8 without a mark.")
+            return False
+    if b"\x00" in data[:4]:
+        problems.add("JSON_ENCODING", "the file is no UTF-8 text", file=file, fix="Save it as UTF-8.")
+        return False
+    return True
+
+
+def _reason(data: bytes, error: Exception) -> str:
+    if not data.strip():
+        return "the file is empty"
+    return f"this is no JSON: {error}"
+
+
+def _offset(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start}"
+    found = re.search(r"\(byte (\d+)\)", str(error)) or re.search(r"\(char (\d+)\)", str(error))
+    return f"byte {found[1]}" if found else ""
+
+
+def _remedy(data: bytes, error: Exception) -> str:
+    found = re.search(r"\(byte (\d+)\)", str(error))
+    if (found and data[int(found[1]) :].lstrip(b"-").startswith((b"NaN", b"Infinity"))) or b"NaN" in data[-2000:]:
+        return "NaN and Infinity are no JSON; write finite numbers (json.dump(…, allow_nan=False) shows where)."
+    return "Write it with a JSON library, and wait until the file is closed."
+
+
+def _count_keys(value: Any) -> int:
+    total, stack = 0, [value]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, dict):
+            total += len(one)
+            stack.extend(v for v in one.values() if isinstance(v, dict | list))
+        elif isinstance(one, list):
+            stack.extend(v for v in one if isinstance(v, dict | list))
+    return total
+
+
+def _duplicates(data: bytes) -> list[str]:
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        counts = Counter(key for key, _ in pairs)
+        found.extend(key for key, count in counts.items() if count > 1)
+
+    json.loads(data, object_pairs_hook=look)
+    return found

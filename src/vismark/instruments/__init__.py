@@ -1,0 +1,1 @@
+"""Frozen measurers (feature networks, detectors, judges): what turns samples into evidence when arithmetic cannot."""

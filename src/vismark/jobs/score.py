@@ -1,0 +1,187 @@
+"""`vismark score`: numbers from a submission, with everything needed to believe and repeat them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from vismark.benchmarks import controls
+from vismark.benchmarks.base import Mode
+from vismark.cards import BenchmarkCard
+from vismark.jobs.manifest import read_run
+from vismark.jobs.places import remember
+from vismark.jobs.prepare import Prepared, References, prepare
+from vismark.problems import Problems, Refused, Usage, printable
+from vismark.results import Basis, Part, ProtocolId, Result, Scores, made, write_result
+from vismark.runtime.digests import digest_of, digest_of_parts
+from vismark.runtime.tables import table_digest, table_path, write_table
+
+
+def score(
+    benchmark: str,
+    submission: str | Path,
+    output: str | Path | None = None,
+    *,
+    references: References = None,
+    root: str | Path | None = None,
+    protocol: str | None = None,
+    metrics: Sequence[str] | None = None,
+    mode: Mode = "strict",
+    partial: bool = False,
+    model: str | None = None,
+    jobs: int | None = None,
+) -> Result:
+    """Score a submission.
+
+    Args:
+        benchmark: name of the benchmark.
+        submission: JSON file or folder.
+        output: where the result is written (``.json``), with its per-sample table beside it (``.parquet``).
+        references: the official ground truth, or paths by name; by default below the data root.
+        protocol: one of the benchmark's protocols; by default its first.
+        metrics: score only these.
+        mode: ``strict`` refuses what would make the number meaningless; ``official`` accepts what the official tool does.
+        partial: score the samples that have a prediction, and stamp the result PARTIAL.
+        model: name of the model; by default the predictor's, else the submission's.
+        jobs: number of threads; by default all cores.
+
+    Returns:
+        The result; its metrics are on the scale that the official function returns.
+
+    Raises:
+        Refused: the submission or the references have errors; all are listed.
+        Missing: the references are not there.
+        Usage: the benchmark, protocol or a metric is unknown.
+    """
+    submission = Path(submission)
+    scored, _ = compute(
+        benchmark,
+        submission,
+        references=references,
+        root=root,
+        protocol=protocol,
+        metrics=metrics,
+        mode=mode,
+        partial=partial,
+        model=model,
+        jobs=jobs,
+        output=Path(output) if output is not None else None,
+    )
+    return scored
+
+
+def compute(
+    benchmark: str,
+    submission: Path,
+    *,
+    references: References = None,
+    root: str | Path | None = None,
+    protocol: str | None = None,
+    metrics: Sequence[str] | None = None,
+    mode: Mode = "strict",
+    partial: bool = False,
+    model: str | None = None,
+    jobs: int | None = None,
+    output: Path | None = None,
+    journal: bool = True,
+) -> tuple[Result, dict[str, Sequence[object]]]:
+    """The result and its per-sample columns; see `score`."""
+    prepared, problems = prepare(
+        benchmark, submission, references=references, root=root, mode=mode, partial=partial, jobs=jobs, journal=journal
+    )
+    if prepared is None or problems.errors:
+        raise Refused(problems)
+    card = prepared.benchmark.card
+    protocol_id = protocol_of(card, protocol)
+    chosen = _chosen(card, metrics)
+    scores = prepared.benchmark.score(prepared.references, prepared.evidence)
+    result = _result(prepared, problems, scores, chosen, protocol_id, mode, submission, model)
+    if output is not None:
+        if scores.table:
+            write_table(table_path(output), scores.table)
+        write_result(output, result)
+        remember(result, submission, references, root)
+    for kept in prepared.journals:
+        kept.remove()
+    return result, dict(scores.table)
+
+
+def protocol_of(card: BenchmarkCard, name: str | None) -> ProtocolId:
+    """The identity of a protocol of a benchmark.
+
+    Raises:
+        Usage: the benchmark has no such protocol.
+    """
+    name = name or next(iter(card.protocols))
+    if name not in card.protocols:
+        raise Usage(f"{card.name} has no protocol {name!r}; it has {', '.join(card.protocols)}.")
+    return ProtocolId(
+        benchmark=card.name,
+        version=card.version,
+        name=name,
+        dataset=card.dataset,
+        split=card.split,
+        settings=card.protocols[name],
+    )
+
+
+def _chosen(card: BenchmarkCard, metrics: Sequence[str] | None) -> list[str]:
+    known = [spec.name for spec in card.metrics]
+    unknown = sorted(set(metrics or ()) - set(known))
+    if unknown:
+        raise Usage(f"{card.name} has no metric {', '.join(unknown)}; it has {', '.join(known)}.")
+    return [name for name in known if metrics is None or name in metrics]
+
+
+def _result(
+    prepared: Prepared,
+    problems: Problems,
+    scores: Scores,
+    chosen: Sequence[str],
+    protocol: ProtocolId,
+    mode: Mode,
+    submission: Path,
+    model: str | None,
+) -> Result:
+    opened, manifest = prepared.opened, prepared.manifest
+    digests: dict[Literal["digest", "reference_digest"], dict[str, str]] = {"digest": {}, "reference_digest": {}}
+    for step, records in prepared.evidence.items():
+        for record in records:
+            digests["digest"][f"{step}/{record.id}"] = record.digest
+            digests["reference_digest"][f"{step}/{record.id}"] = record.reference_digest
+    done = len(opened.ids)
+    control = manifest is not None and manifest.predictor in controls.NAMES
+    return Result(
+        model=printable(model or (manifest.predictor if manifest else submission.resolve().stem)),
+        kind="control" if control else "scored",
+        protocol=protocol,
+        protocol_digest=protocol.digest,
+        mode=mode,
+        references=prepared.references.digest,
+        reference_samples=digest_of_parts(digests["reference_digest"]),
+        submission=digest_of([opened.digest, digest_of_parts(digests["digest"])]),
+        partial=Part(done=done, total=prepared.total, ids=digest_of(list(opened.ids)))
+        if done < prepared.total
+        else None,
+        samples=done,
+        metrics={name: scores.metrics[name] for name in chosen},
+        basis={name: _basis(prepared.benchmark.card, name, scores) for name in chosen},
+        breakdowns=scores.breakdowns,
+        table=table_digest(scores.table) if scores.table else "",
+        warnings=[*problems, *scores.warnings],
+        run=read_run(submission) if manifest else None,
+        made=made(),
+    )
+
+
+def _basis(card: BenchmarkCard, name: str, scores: Scores) -> Basis:
+    spec = card.metric(name)
+    kind: Literal["official", "deviates", "extension"] = "official" if spec.equals else "extension"
+    return Basis(
+        kind="deviates" if name in scores.why else kind,
+        equals=spec.equals,
+        why=scores.why.get(name, ""),
+        interval=scores.intervals.get(name),
+        n=scores.counts.get(name),
+    )

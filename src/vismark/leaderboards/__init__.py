@@ -1,0 +1,1 @@
+"""Leaderboards: boards (TOML cards), rows (published CSVs and results), tracks, ranking, tables."""

@@ -1,0 +1,94 @@
+"""Bar charts as Plotly specifications: plain data, drawn by the report's script."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+from vismark.benchmarks.panels import Bar, Bars
+from vismark.problems import printable
+
+COLOURS = ("#3b7dd8", "#d9822b", "#3a9d6e", "#a45bc4", "#c94f5d")
+
+Show = Callable[[str, Any], str]
+
+_ROW = 19  # pixels a bar
+_AXIS = 44  # pixels for the axis above and the margin below
+
+
+def charts(panel: Bars, show: Show) -> list[dict[str, Any]]:
+    """One chart a group, in order of appearance, all on one scale: ``{"title", "height", "figure"}``.
+
+    `show` formats the numbers of the tooltips by their names.
+    Bars lie sorted by value, largest first; bars without a value come last and say "n/a".
+    """
+    groups: dict[str, list[Bar]] = {}
+    for bar in panel.bars:
+        groups.setdefault(bar.group, []).append(bar)
+    finite = [bar.value * panel.scale for bar in panel.bars if _defined(bar)]
+    reach = [min([0.0, *finite]) * 1.12, max([0.0, *finite]) * 1.12 or 1.0]
+    return [
+        {
+            "title": f"{group} ({len(bars)})" if group else "",
+            "height": _ROW * len(bars) + _AXIS,
+            "figure": _figure(panel, show, bars, COLOURS[place % len(COLOURS)], reach),
+        }
+        for place, (group, bars) in enumerate(groups.items())
+    ]
+
+
+def _figure(panel: Bars, show: Show, bars: Sequence[Bar], colour: str, reach: list[float]) -> dict[str, Any]:
+    ordered = sorted(bars, key=lambda bar: (not _defined(bar), -(bar.value or 0.0) if _defined(bar) else 0.0, bar.label))
+    values = [bar.value * panel.scale if bar.value is not None and _defined(bar) else 0.0 for bar in ordered]
+    rows = list(range(len(ordered)))
+    return {
+        "data": [
+            {
+                "type": "bar",
+                "orientation": "h",
+                "x": values,
+                "y": rows,
+                "text": [f"{v:.{panel.digits}f}" if _defined(b) else "n/a" for b, v in zip(ordered, values, strict=True)],
+                "textposition": "outside",
+                "cliponaxis": False,
+                "hovertext": [_hover(show, bar) for bar in ordered],
+                "hoverinfo": "text",
+                "marker": {"color": colour},
+            }
+        ],
+        "layout": {
+            "bargap": 0.28,
+            "dragmode": False,
+            "font": {"size": 11},
+            "margin": {"l": 8, "r": 8, "t": 28, "b": 8},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "showlegend": False,
+            "xaxis": {"range": reach, "side": "top", "fixedrange": True, "zeroline": False},
+            "yaxis": {
+                "automargin": True,
+                "fixedrange": True,
+                "range": [len(ordered) - 0.4, -0.6],
+                "showgrid": False,
+                "ticktext": [_text(bar.label, 32) for bar in ordered],
+                "tickvals": rows,
+                "zeroline": False,
+            },
+        },
+    }
+
+
+def _hover(show: Show, bar: Bar) -> str:
+    lines = [f"{_text(name, 40)}: {_text(show(name, value) or 'n/a', 40)}" for name, value in bar.details]
+    return "<br>".join([f"<b>{_text(bar.label, 120)}</b>", *lines])
+
+
+def _text(text: str, limit: int) -> str:
+    """Plotly reads a few HTML tags in its labels, links among them: what comes from outside is escaped."""
+    return escape(printable(text, limit), quote=False)
+
+
+def _defined(bar: Bar) -> bool:
+    return bar.value is not None and math.isfinite(bar.value)
