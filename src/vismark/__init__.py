@@ -14,7 +14,9 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from vismark.jobs.check import check
     from vismark.jobs.diff import diff
+    from vismark.jobs.measure import measure
     from vismark.jobs.predict import predict, submission
+    from vismark.jobs.report import report
     from vismark.jobs.requests import requests
     from vismark.jobs.score import score
     from vismark.jobs.status import status
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "check": "vismark.jobs.check",
     "diff": "vismark.jobs.diff",
+    "measure": "vismark.jobs.measure",
     "predict": "vismark.jobs.predict",
+    "report": "vismark.jobs.report",
     "requests": "vismark.jobs.requests",
     "score": "vismark.jobs.score",
     "status": "vismark.jobs.status",
@@ -31,7 +35,19 @@ _HOMES = {
     "verify": "vismark.jobs.verify",
 }
 
-__all__ = ["__version__", "check", "diff", "predict", "requests", "score", "status", "submission", "verify"]
+__all__ = [
+    "__version__",
+    "check",
+    "diff",
+    "measure",
+    "predict",
+    "report",
+    "requests",
+    "score",
+    "status",
+    "submission",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

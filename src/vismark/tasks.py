@@ -56,9 +56,9 @@ class Picture:
             vismark.problems.Missing: there is no file.
             vismark.problems.Refused: the file is no readable image of the stated size.
         """
-        from vismark.formats.images import read_picture
+        from vismark.runtime.pictures import read_picture
 
-        return read_picture(self)
+        return read_picture(self.path, (self.height, self.width))
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ def result() -> Callable[..., Result]:
             protocol_digest=identity.digest,
             mode="strict",
             references=references,
+            reference_samples="sha256:44",
             submission="sha256:22",
             partial=partial,
             samples=9,

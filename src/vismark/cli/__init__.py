@@ -1,1 +1,1 @@
-"""The command line: parses, calls a job, prints. One module a command; nothing heavy is imported before it is needed."""
+"""The command line: parses, calls a job, prints. One module a command; nothing heavy is imported early."""

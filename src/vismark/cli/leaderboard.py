@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from vismark.cli import options
 app = typer.Typer(help="Rank results beside published numbers.", no_args_is_help=True)
 
 
-class Form(str, Enum):
+class Form(StrEnum):
     """`--format`."""
 
     table = "table"

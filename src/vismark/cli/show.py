@@ -54,5 +54,8 @@ def findings(problems: Iterable[Problem], *, stderr: bool = False) -> None:
 def summary(problems: Problems) -> str:
     """How many findings of which kind, in one line."""
     codes = ", ".join(f"{code} ×{count}" for code, count in problems.totals.most_common())
-    counts = f"{problems.errors} error{'s' * (problems.errors != 1)}, {problems.warnings} warning{'s' * (problems.warnings != 1)}"
+    counts = ", ".join(
+        f"{count} {kind}{'s' * (count != 1)}"
+        for kind, count in (("error", problems.errors), ("warning", problems.warnings))
+    )
     return f"{counts} ({codes})" if codes else "no problems"

@@ -163,7 +163,7 @@ def read_truth(path: Path, folder: Path | None, pictures: Path | None, problems:
             "REF_FORMAT",
             f"is no panoptic ground truth: {error}",
             file=path.name,
-            fix="Name the official panoptic JSON (annotations, categories, images); `vismark validate` lists its faults.",
+            fix="Name the official panoptic JSON; `vismark validate` lists the faults of a file of your own.",
         )
         return None
     folder = folder or path.with_suffix("")
@@ -220,7 +220,7 @@ def prediction_problems(prediction: Panoptic, size: tuple[int, int], categories:
 
 
 def _check_truth(content: _TruthFile, truth: PanopticTruth, file: str, problems: Problems) -> None:
-    """What would make the number wrong or the scoring fail; `validate` looks at everything else and at the pixels."""
+    """What would make the number wrong or the scoring fail; `validate` looks at the rest and at the pixels."""
     if not content.annotations or not content.categories:
         problems.add("REF_EMPTY", "the ground truth has no annotations or no categories", file=file)
     for kind, ids in (
@@ -241,7 +241,9 @@ def _check_truth(content: _TruthFile, truth: PanopticTruth, file: str, problems:
                 problems.add("CATEGORY_UNKNOWN", message, file=file, where=where, item=item, value=segment.category_id)
         image = truth.images.get(one.image_id)
         stated = sum(segment.area for segment in one.segments_info)
-        if (image and image.width and stated > image.width * image.height) or any(s.area < 1 for s in one.segments_info):
+        if (image and image.width and stated > image.width * image.height) or any(
+            s.area < 1 for s in one.segments_info
+        ):
             problems.add(
                 "AREA_MISMATCH",
                 f"the stated areas sum to {stated} pixels and cannot be right; PQ is computed from them",

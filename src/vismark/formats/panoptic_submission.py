@@ -89,7 +89,7 @@ def read_submission(
 
 
 class _Reader:
-    """Turns the list of annotations into records and writes down every fault; panopticapi's tolerance is the caller's."""
+    """Turns the list of annotations into records and writes down every fault."""
 
     def __init__(self, truth: PanopticTruth, file: str, problems: Problems) -> None:
         self.truth = truth

@@ -1,4 +1,4 @@
-"""PNG files from strangers: everything that can be known is checked from the chunk structure before a pixel is decoded."""
+"""PNG files from strangers: the chunk structure is checked before a pixel is decoded."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Header:
 
 
 def plain_name(name: str) -> bool:
-    """Whether `name` is the name of a file in the same folder: no folders, no drive, nothing hidden, no control character."""
+    """Whether `name` names a file in the same folder: no path, no drive, nothing hidden, no control character."""
     return (
         0 < len(name.encode("utf-8", "surrogatepass")) <= 255
         and not name.startswith(".")

@@ -48,7 +48,7 @@ def beside(submission: Path) -> Path:
 
 
 def read_manifest(submission: Path, benchmark: str, problems: Problems) -> Manifest | None:
-    """The manifest of a submission made by `predict`, or None; it is a stranger's word and only narrows what is scored."""
+    """The manifest of a submission made by `predict`, or None; a stranger's word, it only narrows what is scored."""
     path = beside(submission)
     if not path.is_file() or (submission.is_file() and submission.name != "predictions.json"):
         return None

@@ -1,4 +1,4 @@
-"""What check, score, verify and report have in common: benchmark, references, submission and evidence, with findings."""
+"""What check, score, verify and report have in common: references, submission, evidence, and the findings."""
 
 from __future__ import annotations
 

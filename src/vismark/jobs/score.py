@@ -41,7 +41,7 @@ def score(
         references: the official ground truth, or paths by name; by default below the data root.
         protocol: one of the benchmark's protocols; by default its first.
         metrics: score only these.
-        mode: ``strict`` refuses what would make the number meaningless; ``official`` accepts what the official tool does.
+        mode: ``strict`` refuses what makes the number meaningless; ``official`` accepts what the official tool does.
         partial: score the samples that have a prediction, and stamp the result PARTIAL.
         model: name of the model; by default the predictor's, else the submission's.
         jobs: number of threads; by default all cores.

@@ -93,7 +93,7 @@ class Submission:
         self._done.update(request.id for request in requests)
 
     def close(self) -> None:
-        """Put the submission together when all shards are complete; otherwise leave the journal for the next attempt."""
+        """Put the submission together when all shards are complete; else leave the journals for the next attempt."""
         self._journal.close()
         if self.finished or self.left:
             return

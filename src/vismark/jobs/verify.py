@@ -39,7 +39,8 @@ def verify(
     places = recall(told)
     if submission is None and places is None:
         raise Missing(
-            "Where the submission is was not recorded on this machine: `vismark verify RESULT SUBMISSION --references PATH`."
+            "Where the submission is was not recorded on this machine: "
+            "`vismark verify RESULT SUBMISSION --references PATH`."
         )
     if submission is None and places is not None:
         submission = places.submission

@@ -77,7 +77,7 @@ def _rich(table: Table, gap: int) -> RichTable:
     for number, row in enumerate(table.body, 1):
         texts = [escape.clean(item.text) for item in row]
         texts[state] = texts[state].replace(", ", "\n")
-        cells = [Text(text, style=styles[item.mark]) for text, item in zip(texts, row, strict=True)]
+        cells = [Text.assemble((text, styles[item.mark])) for text, item in zip(texts, row, strict=True)]
         drawn.add_row(*cells, style="" if number <= table.ranked else "dim", end_section=number == table.ranked)
     return drawn
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -58,10 +58,11 @@ class Row:
     protocol: ProtocolId | None = None
     references: str = ""
     unranked: str = ""
-    label: str = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "label", f"{self.model} ({self.variant})" if self.variant else self.model)
+    @property
+    def label(self) -> str:
+        """Model and variant in one; a result and a published row of the same label are the same model."""
+        return f"{self.model} ({self.variant})" if self.variant else self.model
 
 
 def published_rows(board: Board, path: Path, problems: Problems) -> list[Row]:

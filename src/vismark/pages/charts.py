@@ -27,7 +27,8 @@ def charts(panel: Bars, show: Show) -> list[dict[str, Any]]:
     groups: dict[str, list[Bar]] = {}
     for bar in panel.bars:
         groups.setdefault(bar.group, []).append(bar)
-    finite = [bar.value * panel.scale for bar in panel.bars if _defined(bar)]
+    finite = [value for bar in panel.bars if (value := _value(panel, bar)) is not None]
+    # A little longer than the bars, so that the numbers at their ends have room.
     reach = [min([0.0, *finite]) * 1.12, max([0.0, *finite]) * 1.12 or 1.0]
     return [
         {
@@ -40,20 +41,20 @@ def charts(panel: Bars, show: Show) -> list[dict[str, Any]]:
 
 
 def _figure(panel: Bars, show: Show, bars: Sequence[Bar], colour: str, reach: list[float]) -> dict[str, Any]:
-    ordered = sorted(bars, key=lambda bar: (not _defined(bar), -(bar.value or 0.0) if _defined(bar) else 0.0, bar.label))
-    values = [bar.value * panel.scale if bar.value is not None and _defined(bar) else 0.0 for bar in ordered]
-    rows = list(range(len(ordered)))
+    valued = [(bar, _value(panel, bar)) for bar in bars]
+    valued.sort(key=lambda pair: (pair[1] is None, -(pair[1] or 0.0), pair[0].label))
+    rows = list(range(len(valued)))
     return {
         "data": [
             {
                 "type": "bar",
                 "orientation": "h",
-                "x": values,
+                "x": [value or 0.0 for _, value in valued],
                 "y": rows,
-                "text": [f"{v:.{panel.digits}f}" if _defined(b) else "n/a" for b, v in zip(ordered, values, strict=True)],
+                "text": ["n/a" if value is None else f"{value:.{panel.digits}f}" for _, value in valued],
                 "textposition": "outside",
                 "cliponaxis": False,
-                "hovertext": [_hover(show, bar) for bar in ordered],
+                "hovertext": [_hover(show, bar) for bar, _ in valued],
                 "hoverinfo": "text",
                 "marker": {"color": colour},
             }
@@ -61,7 +62,7 @@ def _figure(panel: Bars, show: Show, bars: Sequence[Bar], colour: str, reach: li
         "layout": {
             "bargap": 0.28,
             "dragmode": False,
-            "font": {"size": 11},
+            "font": {"family": "system-ui, sans-serif", "size": 12},
             "margin": {"l": 8, "r": 8, "t": 28, "b": 8},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
@@ -70,9 +71,12 @@ def _figure(panel: Bars, show: Show, bars: Sequence[Bar], colour: str, reach: li
             "yaxis": {
                 "automargin": True,
                 "fixedrange": True,
-                "range": [len(ordered) - 0.4, -0.6],
+                "range": [len(valued) - 0.4, -0.6],
                 "showgrid": False,
-                "ticktext": [_text(bar.label, 32) for bar in ordered],
+                "tickcolor": "rgba(0,0,0,0)",
+                "ticklen": 6,
+                "ticks": "outside",
+                "ticktext": [_text(bar.label, 32) for bar, _ in valued],
                 "tickvals": rows,
                 "zeroline": False,
             },
@@ -90,5 +94,6 @@ def _text(text: str, limit: int) -> str:
     return escape(printable(text, limit), quote=False)
 
 
-def _defined(bar: Bar) -> bool:
-    return bar.value is not None and math.isfinite(bar.value)
+def _value(panel: Bars, bar: Bar) -> float | None:
+    """The number as shown, or None where it is not defined."""
+    return bar.value * panel.scale if bar.value is not None and math.isfinite(bar.value) else None

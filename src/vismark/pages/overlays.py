@@ -127,7 +127,8 @@ def _nearest(ids: NDArray[np.uint32], size: tuple[int, int]) -> NDArray[np.uint3
     rows, columns = (
         ((np.arange(new) + 0.5) * old / new).astype(np.intp) for old, new in zip(ids.shape, size, strict=True)
     )
-    return ids[rows[:, None], columns]
+    sampled: NDArray[np.uint32] = ids[rows[:, None], columns]
+    return sampled
 
 
 def _places(ids: NDArray[np.uint32], known: Sequence[int]) -> NDArray[np.intp]:
@@ -143,15 +144,17 @@ def _places(ids: NDArray[np.uint32], known: Sequence[int]) -> NDArray[np.intp]:
 def _oklch(lightness: float, chroma: float, hue: float) -> tuple[int, int, int]:
     """sRGB bytes of an OKLCH colour, `hue` in turns (matrices: Ottosson 2020, "A perceptual color space")."""
     a, b = chroma * np.cos(2 * np.pi * hue), chroma * np.sin(2 * np.pi * hue)
-    to_cone = np.array([[1, 0.3963377774, 0.2158037573], [1, -0.1055613458, -0.0638541728], [1, -0.0894841775, -1.2914855480]])
-    to_linear = np.array(
-        [
-            [4.0767416621, -3.3077115913, 0.2309699292],
-            [-1.2684380046, 2.6097574011, -0.3413193965],
-            [-0.0041960863, -0.7034186147, 1.7076147010],
-        ]
-    )
-    linear = np.clip(to_linear @ (to_cone @ np.array([lightness, a, b])) ** 3, 0.0, 1.0)
+    to_cone = [
+        [1.0, 0.3963377774, 0.2158037573],
+        [1.0, -0.1055613458, -0.0638541728],
+        [1.0, -0.0894841775, -1.2914855480],
+    ]
+    to_linear = [
+        [4.0767416621, -3.3077115913, 0.2309699292],
+        [-1.2684380046, 2.6097574011, -0.3413193965],
+        [-0.0041960863, -0.7034186147, 1.7076147010],
+    ]
+    linear = np.clip(np.array(to_linear) @ (np.array(to_cone) @ [lightness, a, b]) ** 3, 0.0, 1.0)
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     red, green, blue = (int(value) for value in np.round(encoded * 255))
     return red, green, blue

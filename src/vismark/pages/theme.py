@@ -42,12 +42,16 @@ def page(template: str, libraries: tuple[str, ...] = (), **values: Any) -> str:
     """
     script = (_TEMPLATES / "page.js").read_text("utf-8")
     styles = [_library(name, 2) for name in libraries if _LIBRARIES[name][2]]
-    return _environment().get_template(template).render(
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-        styles=Markup("\n".join([*styles, (_TEMPLATES / "page.css").read_text("utf-8")])),
-        packed={name: _packed(name) for name in libraries},
-        **values,
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            script=Markup(script),
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+            styles=Markup("\n".join([*styles, (_TEMPLATES / "page.css").read_text("utf-8")])),
+            packed={name: _packed(name) for name in libraries},
+            **values,
+        )
     )
 
 
@@ -64,7 +68,8 @@ def _environment() -> Environment:
 
 
 def _visible(value: Any) -> Any:
-    return printable(value, len(value)) if type(value) is str else value
+    # `isprintable` alone is quick, and a page holds megabytes of packed text.
+    return printable(value, len(value)) if type(value) is str and not value.isprintable() else value
 
 
 @cache

@@ -89,11 +89,9 @@ class Zip:
         end = first + at
         if end >= _LOCATOR.size and self._read(end - _LOCATOR.size, 4) == b"PK\x06\x07":
             end, wide = self._wide_end(end - _LOCATOR.size)
-            for narrow, value, mark in zip(
-                (here, count, size, start), wide, (0xFFFF, 0xFFFF, _WIDE, _WIDE), strict=True
-            ):
-                if narrow not in (mark, value):
-                    raise damaged(self._label, "the two end records of the zip file contradict one another")
+            numbers = zip((here, count, size, start), (0xFFFF, 0xFFFF, _WIDE, _WIDE), wide, strict=True)
+            if any(number not in (mark, value) for number, mark, value in numbers):
+                raise damaged(self._label, "the two end records of the zip file contradict one another")
             here, count, size, start = wide
         if disk or first_disk or here != count or start + size != end:
             raise damaged(self._label, "the end record does not point at the central directory")

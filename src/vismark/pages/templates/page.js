@@ -23,7 +23,13 @@
   if (tables.length) {
     const { default: DataTable } = await load("datatables");
     for (const table of tables) {
-      new DataTable(table, { autoWidth: false, order: [], pageLength: 25, lengthMenu: [25, 100, { label: "all", value: -1 }] });
+      new DataTable(table, {
+        autoWidth: false,
+        columnDefs: [{ targets: 0, type: "string" }],
+        lengthMenu: [25, 100, { label: "all", value: -1 }],
+        order: [],
+        pageLength: 25,
+      });
     }
   }
 
