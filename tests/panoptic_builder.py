@@ -43,7 +43,12 @@ TRUTH: dict[int, dict[int, tuple[int, int, tuple[int, int, int, int]]]] = {
 # The dog of the first image is missed, one person lies in the crowd, one in void, a dog is invented.
 PREDICTION: dict[int, dict[int, tuple[int, int, tuple[int, int, int, int]]]] = {
     139: {1: (187, 0, (0, 8, 0, 30)), 2: (119, 0, (9, 20, 0, 30)), 66_051: (1, 0, (4, 15, 5, 13))},
-    285: {3: (187, 0, (0, 11, 0, 29)), 4: (1, 0, (3, 12, 3, 12)), 6: (1, 0, (6, 19, 18, 26)), 8: (18, 0, (13, 17, 3, 9))},
+    285: {
+        3: (187, 0, (0, 11, 0, 29)),
+        4: (1, 0, (3, 12, 3, 12)),
+        6: (1, 0, (6, 19, 18, 26)),
+        8: (18, 0, (13, 17, 3, 9)),
+    },
     632: {1: (119, 0, (3, 20, 0, 30)), 2: (18, 0, (6, 12, 8, 21)), 3: (1, 0, (0, 2, 0, 10))},
 }
 
@@ -133,7 +138,14 @@ def chunk(kind: bytes, body: bytes, *, crc: int | None = None) -> bytes:
 
 
 def png_bytes(
-    width: int, height: int, *, depth: int = 8, colour: int = 2, interlace: int = 0, idat: bytes | None = None, **extra: Any
+    width: int,
+    height: int,
+    *,
+    depth: int = 8,
+    colour: int = 2,
+    interlace: int = 0,
+    idat: bytes | None = None,
+    **extra: Any,
 ) -> bytes:
     """A PNG written by hand: zeros of the size named unless `idat` (compressed) is given; `before` goes before IDAT."""
     samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 3)

@@ -23,7 +23,9 @@ sys.exit(code)
 """
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["score", "--help"], ["info", "coco-panoptic"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["list"], ["score", "--help"], ["info", "coco-panoptic"]], ids=" ".join
+)
 def test_no_heavy_module_is_imported(arguments: list[str]) -> None:
     code = RUN.format(arguments=arguments, forbidden=FORBIDDEN)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -16,7 +16,9 @@ GROUPS = {"All": "", "Things": "_th", "Stuff": "_st"}
 
 
 @pytest.mark.skipif(not SAMPLE.exists(), reason="the COCO panoptic sample (../shared/data/panoptic_sample) is not here")
-@pytest.mark.parametrize(("name", "file"), [("self", "panoptic_examples.json"), ("pred_a", "pred_a.json"), ("pred_b", "pred_b.json")])
+@pytest.mark.parametrize(
+    ("name", "file"), [("self", "panoptic_examples.json"), ("pred_a", "pred_a.json"), ("pred_b", "pred_b.json")]
+)
 def test_real_coco_sample(name: str, file: str) -> None:
     expected = json.loads((SAMPLE / "expected.json").read_text())["results"][name]
     result = vismark.score("coco-panoptic", SAMPLE / file, references=SAMPLE / "panoptic_examples.json")

@@ -48,7 +48,9 @@ def test_shards_in_any_order_make_the_same_submission(tmp_path: Path) -> None:
         made = vismark.predict(Model(), SHAPES, tmp_path / "three", shard=f"{index}/3")
         assert made.finished is (index == 1)
     one, three = files(tmp_path / "one"), files(tmp_path / "three")
-    assert {k: v for k, v in one.items() if "predictions" in k} == {k: v for k, v in three.items() if "predictions" in k}
+    assert {k: v for k, v in one.items() if "predictions" in k} == {
+        k: v for k, v in three.items() if "predictions" in k
+    }
     assert vismark.score(SHAPES, tmp_path / "one").metrics == vismark.score(SHAPES, tmp_path / "three").metrics
 
 
@@ -58,7 +60,10 @@ def test_shard_from_the_launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", "2")
     made = vismark.predict("blank", SHAPES, tmp_path / "run", limit=5)
     assert not made.finished
-    assert sorted(p.name for p in (tmp_path / "run" / "predictions").iterdir()) == ["000000000002.png", "000000000004.png"]
+    assert sorted(p.name for p in (tmp_path / "run" / "predictions").iterdir()) == [
+        "000000000002.png",
+        "000000000004.png",
+    ]
     progress = vismark.status(tmp_path / "run")
     assert (progress.done, progress.total, progress.finished) == (2, 5, False)
     assert progress.missing == {"0/2": ["000000000001", "000000000003", "000000000005"], "1/2": []}
@@ -94,7 +99,10 @@ def test_other_settings_do_not_continue_a_run(tmp_path: Path) -> None:
 
 def test_own_loop_is_resumable(tmp_path: Path) -> None:
     model = Model()
-    with pytest.raises(RuntimeError, match="power cut"), vismark.submission(SHAPES, tmp_path / "mine", limit=6) as first:
+    with (
+        pytest.raises(RuntimeError, match="power cut"),
+        vismark.submission(SHAPES, tmp_path / "mine", limit=6) as first,
+    ):
         for number, request in enumerate(first.pending()):
             if number == 4:
                 raise RuntimeError("power cut")
@@ -168,7 +176,9 @@ def test_verify_recomputes_to_the_last_digit_and_notices_everything(tmp_path: Pa
     result = vismark.score(SHAPES, tmp_path / "run", path)
     assert list(vismark.verify(path)) == []
 
-    moved = msgspec.structs.replace(result, metrics=result.metrics | {"PQ": math.nextafter(result.metrics["PQ"] or 0, 1)})
+    moved = msgspec.structs.replace(
+        result, metrics=result.metrics | {"PQ": math.nextafter(result.metrics["PQ"] or 0, 1)}
+    )
     path.with_name("claimed.json").write_bytes(msgspec.json.encode(moved))
     found = vismark.verify(path.with_name("claimed.json"), tmp_path / "run")
     assert set(found.totals) == {"VERIFY_NUMBER"} and "PQ" in str(found.items[0])

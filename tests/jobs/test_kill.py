@@ -92,7 +92,11 @@ def test_killed_predict_ends_byte_identical_and_repeats_only_what_was_in_flight(
     tmp_path: Path, world: dict[str, str]
 ) -> None:
     chance = random.Random(os.urandom(8))
-    subprocess.run([sys.executable, "-c", PREDICT.format(here=str(tmp_path), output=str(tmp_path / "whole"))], env=world, check=True)
+    subprocess.run(
+        [sys.executable, "-c", PREDICT.format(here=str(tmp_path), output=str(tmp_path / "whole"))],
+        env=world,
+        check=True,
+    )
     (tmp_path / "calls.txt").unlink()
     killed = PREDICT.format(here=str(tmp_path), output=str(tmp_path / "killed"))
     kills = run_until_done(killed, world, chance, longest=0.9)

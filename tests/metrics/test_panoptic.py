@@ -25,14 +25,18 @@ def images(draw: st.DrawFn) -> dict[str, Any]:
     cells = st.lists(st.sampled_from([0, *pool]), min_size=height * width, max_size=height * width)
     truth = np.array(draw(cells), dtype=np.uint32).reshape(height, width)
     noise = np.array(draw(cells), dtype=np.uint32).reshape(height, width)
-    keep = np.array(draw(st.lists(st.booleans(), min_size=height * width, max_size=height * width))).reshape(height, width)
+    keep = np.array(draw(st.lists(st.booleans(), min_size=height * width, max_size=height * width))).reshape(
+        height, width
+    )
     predicted = np.where(keep, truth, noise).astype(np.uint32)
     category = st.sampled_from(sorted(CATEGORIES))
     listed = sorted(set(np.unique(truth).tolist()) - {0})
     if len(listed) > 1 and draw(st.booleans()):
         listed = listed[1:]  # an id in the PNG that the JSON does not list
     segments = [
-        TrueSegment(t, draw(category), int((truth == t).sum()) + draw(st.sampled_from([0, 0, 0, 1])), draw(st.booleans()))
+        TrueSegment(
+            t, draw(category), int((truth == t).sum()) + draw(st.sampled_from([0, 0, 0, 1])), draw(st.booleans())
+        )
         for t in listed
     ]
     same = {s.id: s.category for s in segments}
@@ -108,7 +112,9 @@ def test_hotcoco_equals_plain_form(tmp_path_factory: pytest.TempPathFactory, ima
 
 @given(st.lists(images(), min_size=1, max_size=6), st.integers(1, 4), st.randoms())
 @settings(max_examples=50, deadline=None)
-def test_any_split_and_order_gives_the_same_bits(pairs: list[dict[str, Any]], ranks: int, chance: random.Random) -> None:
+def test_any_split_and_order_gives_the_same_bits(
+    pairs: list[dict[str, Any]], ranks: int, chance: random.Random
+) -> None:
     metric = PanopticQuality(*[[c for c, thing in CATEGORIES.items() if thing is kind] for kind in (True, False)])
     whole = Accumulator(metric)
     shards = [Accumulator(metric) for _ in range(ranks)]
@@ -167,9 +173,7 @@ def test_segments_and_pixels_must_agree() -> None:
 
 def test_bootstrap_interval_agrees_with_brute_force() -> None:
     random_ = np.random.default_rng(1)
-    rows: list[Row] = [
-        (Stat(1, float(random_.uniform(0.5, 1)), 1, int(random_.integers(0, 2)), 0),) for _ in range(40)
-    ]
+    rows: list[Row] = [(Stat(1, float(random_.uniform(0.5, 1)), 1, int(random_.integers(0, 2)), 0),) for _ in range(40)]
     metric = PanopticQuality(things=[1], stuff=[])
     draws = []
     for _ in range(4000):

@@ -24,7 +24,13 @@ OURS = "import sys; sys.argv = ['vismark', 'score', 'coco-panoptic', {prediction
 
 def ellipses(random: np.random.Generator, count: int) -> np.ndarray[Any, Any]:
     """Parameters of `count` ellipses: centre, half axes, angle."""
-    return np.column_stack([random.uniform(0, [WIDTH, HEIGHT], (count, 2)), random.uniform(15, 110, (count, 2)), random.uniform(0, 3.2, count)])
+    return np.column_stack(
+        [
+            random.uniform(0, [WIDTH, HEIGHT], (count, 2)),
+            random.uniform(15, 110, (count, 2)),
+            random.uniform(0, 3.2, count),
+        ]
+    )
 
 
 def paint(shapes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -82,7 +88,9 @@ def timed(code: str, folder: Path) -> tuple[float, int]:
     """Seconds and peak bytes of a whole process."""
     environment = os.environ | {"VISMARK_CACHE": str(folder / "cache")}
     start = time.perf_counter()
-    child = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     _, status, usage = os.wait4(child.pid, 0)
     assert status == 0
     return time.perf_counter() - start, usage.ru_maxrss * 1024
@@ -94,7 +102,9 @@ def test_whole_command_against_panopticapi(tmp_path: Path) -> None:
     for images in (200, 1000):
         truth, prediction = generate(tmp_path / str(images), images, 100)
         names = {"truth": str(truth), "prediction": str(prediction), "output": str(tmp_path / "result.json")}
-        pairs = [(timed(OFFICIAL.format(**names), tmp_path)[0], timed(OURS.format(**names), tmp_path)[0]) for _ in range(5)]
+        pairs = [
+            (timed(OFFICIAL.format(**names), tmp_path)[0], timed(OURS.format(**names), tmp_path)[0]) for _ in range(5)
+        ]
         ratio = statistics.median(theirs / ours for theirs, ours in pairs)
         print(f"\nscore coco-panoptic, {images} pairs of {WIDTH}×{HEIGHT}, whole command: {ratio:.1f} × panopticapi")
 
@@ -107,4 +117,8 @@ def test_memory_is_flat_in_the_number_of_images(tmp_path: Path) -> None:
         names = {"truth": str(truth), "prediction": str(prediction), "output": str(tmp_path / "result.json")}
         peaks[images] = timed(OURS.format(**names), tmp_path)[1]
     base = timed("import vismark.cli.main, hotcoco, numpy, pyarrow.parquet, rich.table", tmp_path)[1]
-    print("\npeak memory:", ", ".join(f"{n} images {p / 2**20:.0f} MiB" for n, p in peaks.items()), f"(imports {base / 2**20:.0f} MiB)")
+    print(
+        "\npeak memory:",
+        ", ".join(f"{n} images {p / 2**20:.0f} MiB" for n, p in peaks.items()),
+        f"(imports {base / 2**20:.0f} MiB)",
+    )

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from loopback import (
     Behaviour,
@@ -114,6 +115,20 @@ def test_ends_in_a_refusal(target: Path, code: str, requests: int, script: list[
     assert refusal(caught) == code
     assert len(server.requests) == requests
     assert not target.exists()
+
+
+def test_https_is_never_left(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def answer(_: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(302, headers={"Location": "http://127.0.0.1:9/plain"})
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", answer)
+    with pytest.raises(Refused) as caught:
+        fetch("https://127.0.0.1:9/file.bin", target, patience=QUICK)
+    assert refusal(caught) == "FETCH_ADDRESS"
+    assert asked == ["https://127.0.0.1:9/file.bin"]
 
 
 def test_wrong_bytes_are_removed_and_both_digests_named(target: Path) -> None:

@@ -8,15 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vismark.benchmarks.base import Evidence, Mode
 from vismark.formats import png
 from vismark.formats.panoptic import PanopticTruth, PredictedAnnotation, TrueAnnotation, ids_from_rgb
 from vismark.formats.panoptic_submission import PanopticSubmission
-from vismark.metrics.panoptic import Stat, TrueSegment, match
-from vismark.problems import Problems
+from vismark.metrics.panoptic import VOID, Stat, TrueSegment, match
+from vismark.problems import Problems, Severity
 from vismark.runtime.digests import digest_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+# No PNG of 100 million RGBA pixels has more bytes.
+_MOST_BYTES = 1 << 29
+# Ids of one image that are named one by one; a map that was interpolated has thousands.
+_MOST_IDS = 100
 
 
 class Matched(Evidence, frozen=True, kw_only=True):
@@ -42,10 +52,11 @@ class MatchStep:
 
     def fingerprint(self, submission: PanopticSubmission, truth: PanopticTruth, id: str) -> tuple[str, str]:
         """Digests of the predicted and the true PNG as they are now; ("", "") when one cannot be read."""
+        predicted = submission.folder / submission.annotations[id].file_name
         try:
-            predicted = (submission.folder / submission.annotations[id].file_name).read_bytes()
-            return digest_of(predicted), digest_of((truth.folder / truth.annotations[id].file_name).read_bytes())
-        except OSError:
+            true = png.read_file((truth.folder / truth.annotations[id].file_name).resolve(), _MOST_BYTES)
+            return digest_of(png.read_file(predicted, _MOST_BYTES)), digest_of(true)
+        except png.PngFault:
             return "", ""
 
 
@@ -60,8 +71,10 @@ class _Pair:
         self.predicted: PredictedAnnotation = submission.annotations[id]
         self.true_folder = truth.folder
         self.predicted_folder = submission.folder
+        self.true_file = f"{truth.folder.name}/{self.true.file_name}"
+        self.predicted_file = f"{submission.folder.name}/{self.predicted.file_name}"
         image = truth.images.get(self.true.image_id)
-        self.stated = (image.height, image.width) if image and image.height else None
+        self.stated = (image.height, image.width) if image and min(image.height, image.width) > 0 else None
 
     def matched(self) -> Matched:
         """The evidence; `stats` is empty when the pair was refused."""
@@ -84,40 +97,48 @@ class _Pair:
     ) -> tuple[bytes, png.Header] | None:
         """Bytes and header of a PNG that may be decoded: its kind and size are right."""
         official = self.mode == "official" and code == "SUB_PNG"
+        file = f"{folder.name}/{name}"
+        # Links in the ground truth are the user's own (hub caches are made of them), in a submission a stranger's.
+        path = folder / name if code == "SUB_PNG" else (folder / name).resolve()
         try:
-            height, width = size or (1 << 14, 1 << 14)
-            data = png.read_file(folder / name, limit=height * width * 4 + (1 << 20))
+            limit = size[0] * size[1] * 4 + (1 << 20) if size else _MOST_BYTES
+            data = png.read_file(path, limit)
             header = png.inspect(data)
-            if header.depth != 8 or header.colour not in ("RGB", "RGBA"):
+            if header.colour not in ("RGB", "RGBA") or header.depth not in ((8, 16) if official else (8,)):
                 kind = f"is {header.colour} with {header.depth} bits, not RGB with 8 bits"
                 raise png.PngFault("FORMAT", kind, "Write ids as R + 256·G + 65536·B into an 8-bit RGB PNG.")
-            if size is not None and not (official and _broadcasts((header.height, header.width), size)):
+            if size is None or not (official and _broadcasts((header.height, header.width), size)):
                 png.expect(header, size)
             if header.colour == "RGBA":
-                self._add(f"{code}_ALPHA", "has an alpha channel, which is ignored", name, "Write RGB.")
+                self._add(f"{code}_ALPHA", "has an alpha channel, which is ignored", file, "Write RGB.")
+            if header.depth == 16:
+                message = "has 16 bits a channel, of which the high 8 are read"
+                self._add(f"{code}_DEPTH", message, file, "Write 8 bits.", severity="warning")
             if header.interlaced:
-                self._add(f"{code}_INTERLACED", "is interlaced", name, "Write it without interlacing.")
+                self._add(f"{code}_INTERLACED", "is interlaced", file, "Write it without interlacing.")
             return data, header
         except png.PngFault as fault:
             code = "SUB_PATH" if fault.fault == "PATH" and code == "SUB_PNG" else f"{code}_{fault.fault}"
-            self._add(code, str(fault), name, fault.fix)
+            self._add(code, str(fault), file, fault.fix)
             return None
 
     def _match(self, true_data: bytes, predicted_data: bytes) -> tuple[Stat, ...]:
         from hotcoco.panoptic import PanopticEval
 
-        truth, prediction = _records(self.true, self.predicted)
+        truth, prediction, categories = _records(self.true, self.predicted)
         try:
             evaluation = PanopticEval(truth, prediction, gt_folder=self.true_folder, pred_folder=self.predicted_folder)
             evaluation.evaluate()
         except (ValueError, OSError) as error:
-            self._compare(true_data, predicted_data)
-            if not self.problems.errors:
-                self._add("SUB_PNG_UNREADABLE", str(error), self.predicted.file_name, "Write it again.")
-            return ()
+            stats = self._compare(true_data, predicted_data)
+            if self.mode == "strict" and not self.problems.errors:
+                # Damaged where Pillow does not look, a wrong checksum for instance: the official tool reads it.
+                reason = f"cannot be decoded: {str(error).rpartition('.png: ')[2]}"
+                self._add("SUB_PNG_UNREADABLE", reason, self.predicted_file, "Write it again.")
+            return stats
         stats = tuple(
-            Stat(category, one["iou"], one["tp"], one["fp"], one["fn"])
-            for category, one in sorted(evaluation.results()["per_class"].items())
+            Stat(categories[code], one["iou"], one["tp"], one["fp"], one["fn"])
+            for code, one in sorted(evaluation.results()["per_class"].items())
             if one["tp"] or one["fp"] or one["fn"]
         )
         self._check_areas(stats)
@@ -127,54 +148,75 @@ class _Pair:
         """The plain form of `_match`: names the ids that do not fit, and broadcasts one-pixel-wide maps as NumPy does."""
         import numpy as np
 
-        try:
-            truth, predicted = ids_from_rgb(png.decode(true_data)), ids_from_rgb(png.decode(predicted_data))
-        except png.PngFault as fault:
-            self._add("SUB_PNG_UNREADABLE", str(fault), self.predicted.file_name, fault.fix)
+        truth = self._decode(true_data, "REF_PNG_UNREADABLE", self.true_file)
+        predicted = self._decode(predicted_data, "SUB_PNG_UNREADABLE", self.predicted_file)
+        if truth is None or predicted is None:
             return ()
         values, counts = np.unique(predicted, return_counts=True)
         painted = dict(zip(values.tolist(), counts.tolist(), strict=True))
         listed = {one.id for one in self.predicted.segments_info}
-        for id in sorted(painted.keys() - listed - {0}):
+        unlisted, absent = sorted(painted.keys() - listed - {VOID}), sorted(listed - painted.keys())
+        for id in unlisted[:_MOST_IDS]:
             message = f"id {id} covers {painted[id]} pixels but is not in segments_info"
-            self._add("SUB_SEG_NOT_IN_JSON", message, self.predicted.file_name, "List every id of the PNG.", id)
-        for id in sorted(listed - painted.keys()):
+            self._add("SUB_SEG_NOT_IN_JSON", message, self.predicted_file, "List every id of the PNG.", id)
+        if len(unlisted) > _MOST_IDS:
+            message = f"{len(unlisted) - _MOST_IDS} more ids of the PNG are not in segments_info"
+            fix = "Was it resized with interpolation, or saved as JPEG in between?"
+            self._add("SUB_SEG_NOT_IN_JSON", message, self.predicted_file, fix)
+        for id in absent:
             fix = "Remove it, or paint it: segments must not be covered completely."
-            self._add("SUB_SEG_NOT_IN_PNG", f"segment {id} has no pixel in the PNG", self.predicted.file_name, fix, id)
-        if self.problems.errors and ("SUB_SEG_NOT_IN_JSON" in self.problems or "SUB_SEG_NOT_IN_PNG" in self.problems):
+            self._add("SUB_SEG_NOT_IN_PNG", f"segment {id} has no pixel in the PNG", self.predicted_file, fix, id)
+        if unlisted or absent:
             return ()
         segments = [TrueSegment(s.id, s.category_id, s.area, s.iscrowd == 1) for s in self.true.segments_info]
-        return match(truth, segments, predicted, {s.id: s.category_id for s in self.predicted.segments_info})
+        stats = match(truth, segments, predicted, {s.id: s.category_id for s in self.predicted.segments_info})
+        self._check_areas(stats)
+        return stats
+
+    def _decode(self, data: bytes, code: str, file: str) -> NDArray[np.uint32] | None:
+        try:
+            return ids_from_rgb(png.decode(data))
+        except png.PngFault as fault:
+            self._add(code, str(fault), file, fault.fix)
+            return None
 
     def _check_areas(self, stats: Sequence[Stat]) -> None:
         """An IoU above 1 shows that a stated area is smaller than the segment in the PNG."""
         if any(stat.iou > stat.tp for stat in stats):
             message = "an IoU is larger than 1: a stated `area` is smaller than the segment in the PNG"
-            self._add("AREA_MISMATCH", message, self.true.file_name, "`vismark validate` recounts all areas.")
+            self._add("AREA_MISMATCH", message, self.true_file, "`vismark validate` recounts all areas.")
 
-    def _add(self, code: str, message: str, file: str, fix: str, value: Any = "") -> None:
-        self.problems.add(code, message, file=file, item=self.true.image_id, fix=fix, value=value)
+    def _add(self, code: str, message: str, file: str, fix: str, value: Any = "", severity: Severity = "error") -> None:
+        self.problems.add(code, message, severity=severity, file=file, item=self.true.image_id, fix=fix, value=value)
 
 
-def _records(true: TrueAnnotation, predicted: PredictedAnnotation) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The two data sets of one image as hotcoco takes them, with the categories that occur."""
-    occurring = {s.category_id for s in true.segments_info} | {s.category_id for s in predicted.segments_info}
+def _records(
+    true: TrueAnnotation, predicted: PredictedAnnotation
+) -> tuple[dict[str, Any], dict[str, Any], dict[int, int]]:
+    """The two data sets of one image as hotcoco takes them, and its code → category.
+
+    Categories are numbered anew and of repeated true ids only the last is named, because hotcoco refuses negative
+    numbers and counts repetitions, which panopticapi does not.
+    """
+    occurring = sorted({s.category_id for s in (*true.segments_info, *predicted.segments_info)})
+    codes = {category: code for code, category in enumerate(occurring, 1)}
+    true_segments = {s.id: s for s in true.segments_info}.values()
     truth = {
         "annotations": [
             {
-                "image_id": true.image_id,
+                "image_id": 1,
                 "file_name": true.file_name,
                 "segments_info": [
-                    {"id": s.id, "category_id": s.category_id, "area": s.area, "iscrowd": s.iscrowd}
-                    for s in true.segments_info
+                    {"id": s.id, "category_id": codes[s.category_id], "area": s.area, "iscrowd": int(s.iscrowd == 1)}
+                    for s in true_segments
                 ],
             }
         ],
-        "categories": [{"id": id, "name": "", "isthing": 1} for id in sorted(occurring)],
+        "categories": [{"id": code, "name": "", "isthing": 1} for code in codes.values()],
     }
-    segments = [{"id": s.id, "category_id": s.category_id} for s in predicted.segments_info]
-    prediction = {"image_id": true.image_id, "file_name": predicted.file_name, "segments_info": segments}
-    return truth, {"annotations": [prediction]}
+    segments = [{"id": s.id, "category_id": codes[s.category_id]} for s in predicted.segments_info]
+    prediction = {"image_id": 1, "file_name": predicted.file_name, "segments_info": segments}
+    return truth, {"annotations": [prediction]}, {code: category for category, code in codes.items()}
 
 
 def _broadcasts(size: tuple[int, int], target: tuple[int, int]) -> bool:

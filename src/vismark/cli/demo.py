@@ -24,8 +24,7 @@ def demo(
     from vismark.jobs.demo import demo as job
 
     made = job(output, tell=show.note)
-    for result in made.results:
-        print_result(result)
+    print_result(made.results[1])
     show.console().print(made.board)
     typer.echo(f"Report: {made.report}")
     show.note("Next: open the report, then `vismark predict my_module:MyModel shapes-panoptic -o runs/mine`")

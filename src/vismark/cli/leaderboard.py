@@ -50,5 +50,5 @@ def show(
     if form is Form.table:
         out.console().print(forms.printed(board_))
     else:
-        typer.echo(forms.render(board_, form.value), nl=False)
+        typer.echo(forms.render(board_, form.name), nl=False)
     out.findings(board_.problems, stderr=True)

@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_ID = 2**24 - 1
+
+_Id = TypeVar("_Id", int, str)
 
 # The largest official file, COCONut-val, has 98 MB.
 _REFERENCE_LIMIT = 2 << 30
@@ -137,8 +139,8 @@ def read_ids(path: Path, limit: int = 1 << 28) -> NDArray[np.uint32]:
     Raises:
         vismark.formats.png.PngFault: the file is no readable PNG.
     """
-    data = png.read_file(path, limit)
-    png.inspect(data)
+    data = png.read_file(path.resolve(), limit)
+    png.expect(png.inspect(data), None)
     return ids_from_rgb(png.decode(data))
 
 
@@ -220,43 +222,65 @@ def prediction_problems(prediction: Panoptic, size: tuple[int, int], categories:
 
 
 def _check_truth(content: _TruthFile, truth: PanopticTruth, file: str, problems: Problems) -> None:
-    """What would make the number wrong or the scoring fail; `validate` looks at the rest and at the pixels."""
+    """What would make the number wrong or the scoring fail; `validate` looks at everything else and at the pixels."""
     if not content.annotations or not content.categories:
-        problems.add("REF_EMPTY", "the ground truth has no annotations or no categories", file=file)
-    for kind, ids in (
-        ("IMAGE_ID_DUP", [a.image_id for a in content.annotations]),
-        ("CATEGORY_DUP", [c.id for c in content.categories]),
+        problems.add(
+            "REF_EMPTY",
+            "the ground truth has no annotations or no categories",
+            file=file,
+            fix="Name the official file.",
+        )
+    for code, pointer, ids in (
+        ("IMAGE_ID_DUP", "/images", [i.id for i in content.images]),
+        ("IMAGE_ID_DUP", "/annotations", [a.image_id for a in content.annotations]),
+        ("ANN_FILE_DUP", "/annotations", [a.file_name for a in content.annotations]),
+        ("CATEGORY_DUP", "/categories", [c.id for c in content.categories]),
     ):
         for id in _repeated(ids):
-            problems.add(kind, f"the id {id} occurs more than once", file=file, item=id, value=id)
-    for number, one in enumerate(content.annotations):
-        where, item = f"/annotations/{number}", one.image_id
-        if not png.plain_name(one.file_name) or not one.file_name.endswith(".png"):
-            problems.add("REF_PATH", "the file name is no plain PNG name", file=file, where=where, value=one.file_name)
-        if truth.images and one.image_id not in truth.images:
-            problems.add("ANN_IMAGE_UNKNOWN", f"image {item} is not in `images`", file=file, where=where, item=item)
-        for segment in one.segments_info:
-            if segment.category_id not in truth.categories:
-                message = f"category {segment.category_id} is not in `categories`"
-                problems.add("CATEGORY_UNKNOWN", message, file=file, where=where, item=item, value=segment.category_id)
-        image = truth.images.get(one.image_id)
-        stated = sum(segment.area for segment in one.segments_info)
-        if (image and image.width and stated > image.width * image.height) or any(
-            s.area < 1 for s in one.segments_info
-        ):
+            message, fix = f"{id} occurs more than once", "Keep one entry."
+            problems.add(code, message, file=file, where=pointer, item=id, value=id, fix=fix)
+    for number, category in enumerate(content.categories):
+        if category.isthing not in (0, 1):
+            message, where = f"isthing of category {category.id} is neither 0 nor 1", f"/categories/{number}/isthing"
             problems.add(
-                "AREA_MISMATCH",
-                f"the stated areas sum to {stated} pixels and cannot be right; PQ is computed from them",
-                file=file,
-                where=where,
-                item=item,
-                fix="`area` is the number of pixels with the id in the PNG; `vismark validate` recounts all.",
+                "CATEGORY_ISTHING", message, file=file, where=where, value=category.isthing, fix="1: thing, 0: stuff."
             )
+    for number, one in enumerate(content.annotations):
+        _check_annotation(one, truth, file, f"/annotations/{number}", problems)
 
 
-def _repeated(ids: Iterable[int]) -> list[int]:
-    seen: set[int] = set()
-    twice: set[int] = set()
+def _check_annotation(one: TrueAnnotation, truth: PanopticTruth, file: str, where: str, problems: Problems) -> None:
+    def add(code: str, message: str, at: str = "", value: object = "", fix: str = "Mend the ground truth.") -> None:
+        problems.add(code, message, file=file, where=where + at, item=one.image_id, value=value, fix=fix)
+
+    if not png.plain_name(one.file_name) or not one.file_name.endswith(".png"):
+        add("REF_PATH", "the file name is no plain PNG name", "/file_name", one.file_name)
+    image = truth.images.get(one.image_id)
+    if truth.images and image is None:
+        add("ANN_IMAGE_UNKNOWN", f"image {one.image_id} is not in `images`", "/image_id", one.image_id)
+    if image and (image.width, image.height) != (0, 0) and min(image.width, image.height) < 1:
+        add("IMAGE_SIZE", f"image {one.image_id} is {image.width}×{image.height} pixels in `images`")
+    for id in _repeated(segment.id for segment in one.segments_info):
+        add("SEG_ID_DUP", f"segment {id} is listed twice", value=id)
+    for place, segment in enumerate(one.segments_info):
+        at = f"/segments_info/{place}"
+        if not 0 < segment.id <= MAX_ID:
+            add("SEG_ID_RANGE", f"segment ids are 1 … {MAX_ID}", at + "/id", segment.id)
+        if segment.iscrowd not in (0, 1):
+            add("ISCROWD", "iscrowd is neither 0 nor 1", at + "/iscrowd", segment.iscrowd)
+        if segment.category_id not in truth.categories:
+            message = f"category {segment.category_id} is not in `categories`"
+            add("CATEGORY_UNKNOWN", message, at + "/category_id", segment.category_id)
+    stated = sum(segment.area for segment in one.segments_info)
+    if (image and image.width and stated > image.width * image.height) or any(s.area < 1 for s in one.segments_info):
+        message = f"the stated areas sum to {stated} pixels and cannot be right; PQ is computed from them"
+        fix = "`area` is the number of pixels with the id in the PNG; `vismark validate` recounts all."
+        add("AREA_MISMATCH", message, "/segments_info", fix=fix)
+
+
+def _repeated(ids: Iterable[_Id]) -> list[_Id]:
+    seen: set[_Id] = set()
+    twice: set[_Id] = set()
     for id in ids:
         (twice if id in seen else seen).add(id)
     return sorted(twice)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vismark.formats import png, strict_json
 from vismark.formats.panoptic import MAX_ID, PanopticTruth, PredictedAnnotation, PredictedSegment
-from vismark.problems import Problems
+from vismark.problems import Problems, Severity
 from vismark.runtime.digests import digest_of
 
 # Files that `predict` writes beside the submission proper.
@@ -19,6 +19,11 @@ SIDE_FILES = frozenset({"manifest.json", "run.json"})
 # JSON bytes an image: 2^10 segments with all official fields and more.
 _BYTES_PER_IMAGE = 1 << 18
 _SMALLEST_LIMIT = 16 << 20
+# Values: the official file of val2017 with all its fields has 130 an image; small references meet large files.
+_VALUES_PER_IMAGE = 1 << 11
+_FEWEST_VALUES = 1 << 20
+# Faults of one file after which reading stops.
+_MOST_FAULTS = 20_000
 
 
 @dataclass(frozen=True)
@@ -64,82 +69,131 @@ def read_submission(
     """
     limit = max(_SMALLEST_LIMIT, _BYTES_PER_IMAGE * len(truth.annotations))
     data = strict_json.read_bytes(path, problems, file=path.name, limit=limit)
-    content = None if data is None else strict_json.parse(data, problems, file=path.name, official=official)
-    if data is None or content is None:
+    if data is None:
         return None
-    items = content.get("annotations") if isinstance(content, dict) else None
-    if not isinstance(items, list):
-        got = (
-            f"a {type(content).__name__}" if not isinstance(content, dict) else f"an object with {sorted(content)[:5]}"
-        )
-        fix = 'Write {"annotations": [{"image_id", "file_name", "segments_info": [{"id", "category_id"}]}]}.'
-        problems.add(
-            "JSON_TOP_LEVEL", f"expected an object with the list `annotations`, got {got}", file=path.name, fix=fix
-        )
+    items = _items(data, truth, path.name, problems, official)
+    if items is None:
         return None
-    reader = _Reader(truth, path.name, problems)
+    reader = _Reader(truth, path.name, problems, official)
     annotations = reader.annotations(items)
+    if annotations is None:
+        return None
     _check_coverage(annotations, reader.claimed, truth, problems, path.name, wanted)
     folder = path.with_suffix("")
     if folder.is_symlink() or not folder.is_dir():
-        fix = f"Put the PNGs into a folder named {folder.name} beside {path.name}."
-        problems.add("SUB_PNG_FOLDER", f"there is no folder {folder.name} with the PNGs", file=path.name, fix=fix)
+        message = f"the folder {folder.name} with the PNGs " + (
+            "is a link" if folder.is_symlink() else "does not exist"
+        )
+        fix = "Put the PNGs into a folder beside the JSON file, named like it without .json."
+        problems.add("SUB_PNG_FOLDER", message, file=path.name, fix=fix)
         return None
+    _check_folder(folder, items, problems)
     return PanopticSubmission(annotations, folder, path.name), digest_of(data)
 
 
-class _Reader:
-    """Turns the list of annotations into records and writes down every fault."""
+def _items(data: bytes, truth: PanopticTruth, file: str, problems: Problems, official: bool) -> list[Any] | None:
+    """The list `annotations` of a submission, its entries as they come."""
+    most = max(_FEWEST_VALUES, _VALUES_PER_IMAGE * len(truth.annotations))
+    before = problems.errors
+    content = strict_json.parse(data, problems, file=file, official=official, most=most)
+    if content is None and problems.errors > before:
+        return None
+    items = content.get("annotations") if isinstance(content, dict) else None
+    if isinstance(items, list):
+        return items
+    got = f"an object with {sorted(content)[:5]}" if isinstance(content, dict) else _kind(content)
+    fix = 'Write {"annotations": [{"image_id", "file_name", "segments_info": [{"id", "category_id"}]}]}.'
+    problems.add("JSON_TOP_LEVEL", f"expected an object with the list `annotations`, got {got}", file=file, fix=fix)
+    return None
 
-    def __init__(self, truth: PanopticTruth, file: str, problems: Problems) -> None:
+
+class _Enough(Exception):
+    """So many faults that reading on would only take time."""
+
+
+class _Reader:
+    """Turns the list of annotations into records and writes down every fault; panopticapi's tolerance is the caller's.
+
+    In official mode the entries that panopticapi never looks at are passed over: all but the last of an image, all but
+    the last of a segment id, and images with an id that is no number.
+    """
+
+    def __init__(self, truth: PanopticTruth, file: str, problems: Problems, official: bool) -> None:
         self.truth = truth
         self.file = file
         self.problems = problems
+        self.official = official
         self.by_image = {one.image_id: id for id, one in truth.annotations.items()}
         self.claimed: set[str] = set()
-        self.unknown: list[int] = []
+        self.unknown: list[Any] = []
         self.categories: Counter[int] = Counter()
+        self.where = ""
+        self.item: Any = ""
+        self.faults = 0
 
-    def annotations(self, items: list[Any]) -> dict[str, PredictedAnnotation]:
-        """The readable annotations by sample id; of repeated images the last counts, as in panopticapi."""
-        found: dict[str, PredictedAnnotation] = {}
-        for number, item in enumerate(items):
-            self.where = f"/annotations/{number}"
-            self.item: Any = ""
-            annotation = self._annotation(item)
-            if annotation is not None:
-                found[self.by_image[annotation.image_id]] = annotation
+    def annotations(self, items: list[Any]) -> dict[str, PredictedAnnotation] | None:
+        """The readable annotations by sample id (of repeated images the last counts), or None: too many faults."""
+        try:
+            samples = [self._sample(number, item) for number, item in enumerate(items)]
+            last = {sample: number for number, sample in enumerate(samples)}
+            found = {}
+            for number, (sample, item) in enumerate(zip(samples, items, strict=True)):
+                if sample is None or (self.official and last[sample] != number):
+                    continue
+                self.where, self.item = f"/annotations/{number}", item["image_id"]
+                annotation = self._annotation(sample, item)
+                if annotation is not None:
+                    found[sample] = annotation
+        except _Enough:
+            message = f"reading stopped after {_MOST_FAULTS:,} faults"
+            self.problems.add("SUB_TOO_MANY_FAULTS", message, file=self.file, where=self.where, fix="Mend these first.")
+            return None
         self._hint_categories()
         if self.unknown:
             self._add_unknown()
         return found
 
-    def _add(self, code: str, message: str, *, at: str = "", value: Any = "", fix: str = "") -> None:
-        self.problems.add(code, message, file=self.file, where=self.where + at, item=self.item, value=value, fix=fix)
+    def _add(
+        self, code: str, message: str, *, fix: str, at: str = "", value: Any = "", severity: Severity = "error"
+    ) -> None:
+        self.faults += 1
+        if self.faults > _MOST_FAULTS:
+            raise _Enough
+        shown = _kind(value) if isinstance(value, dict | list) else value
+        where, item = self.where + at, self.item
+        self.problems.add(
+            code, message, severity=severity, file=self.file, where=where, item=item, value=shown, fix=fix
+        )
 
-    def _annotation(self, item: Any) -> PredictedAnnotation | None:
+    def _sample(self, number: int, item: Any) -> str | None:
+        """The sample that an annotation is for; None when it is for none of the ground truth."""
+        self.where, self.item = f"/annotations/{number}", ""
         if not isinstance(item, dict):
-            self._add("FIELD_TYPE", f"an annotation is an object, this is {_kind(item)}", value=item)
+            self._add(
+                "FIELD_TYPE", f"an annotation is an object, this is {_kind(item)}", value=item, fix="Write an object."
+            )
             return None
-        image_id = self._integer(item, "image_id")
+        stated = item.get("image_id")
+        odd = isinstance(stated, str) or (isinstance(stated, float) and not stated.is_integer())
+        image_id = stated if self.official and odd else self._integer(item, "image_id")
         if image_id is None:
             return None
-        self.item = image_id
-        if image_id not in self.by_image:
+        sample = self.by_image.get(image_id)
+        if sample is None:
             self.unknown.append(image_id)
             return None
-        sample = self.by_image[image_id]
+        self.item = image_id
         if sample in self.claimed:
-            self._add(
-                "SUB_IMAGE_DUP",
-                f"image {image_id} has more than one prediction",
-                fix="Keep one; the official tool takes the last.",
-            )
+            fix = "Keep one; the official tool takes the last."
+            self._add("SUB_IMAGE_DUP", f"image {image_id} has more than one prediction", value=image_id, fix=fix)
         self.claimed.add(sample)
+        return sample
+
+    def _annotation(self, sample: str, item: dict[str, Any]) -> PredictedAnnotation | None:
         name, segments = self._file_name(item), self._segments(item)
         if name is None or segments is None:
             return None
-        return PredictedAnnotation(image_id, name, segments)
+        return PredictedAnnotation(self.truth.annotations[sample].image_id, name, segments)
 
     def _file_name(self, item: dict[str, Any]) -> str | None:
         name = item.get("file_name")
@@ -163,68 +217,59 @@ class _Reader:
         if not isinstance(listed, list):
             self._field("segments_info", "a list", item)
             return None
-        place, segments = self.where, {}
-        sound = True
+        place, segments, sound = self.where, {}, True
+        ids = [one.get("id") if isinstance(one, dict) else None for one in listed]
+        last = {id: number for number, id in enumerate(ids) if isinstance(id, int | float)}
         for number, one in enumerate(listed):
-            self.where = f"{place}/segments_info/{number}"
+            self.where, id = f"{place}/segments_info/{number}", ids[number]
+            if isinstance(id, int | float) and last[id] != number:
+                fix = "Give every segment its own id; the official tool takes the last."
+                self._add("SUB_SEG_ID_DUP", f"segment {id} is listed again further down", at="/id", value=id, fix=fix)
+                if self.official:
+                    continue
             segment = self._segment(one)
             if segment is None:
                 sound = False
-                continue
-            if segment.id in segments:
-                self._add(
-                    "SUB_SEG_ID_DUP",
-                    f"segment {segment.id} is listed twice",
-                    value=segment.id,
-                    fix="Give every segment its own id.",
-                )
-            segments[segment.id] = segment
+            else:
+                segments[segment.id] = segment
         self.where = place
+        self._check_stuff(segments.values())
         return tuple(segments.values()) if sound else None
+
+    def _check_stuff(self, segments: Iterable[PredictedSegment]) -> None:
+        counts = Counter(one.category_id for one in segments)
+        for category, count in counts.items():
+            known = self.truth.categories[category]
+            if count > 1 and not known.isthing:
+                message = f"{known.name} is stuff and has {count} segments; at most one of them can match"
+                fix = "Merge the segments of a stuff category."
+                self._add("STUFF_DUP", message, at="/segments_info", value=category, fix=fix, severity="warning")
 
     def _segment(self, one: Any) -> PredictedSegment | None:
         if not isinstance(one, dict):
-            self._add("FIELD_TYPE", f"a segment is an object, this is {_kind(one)}", value=one)
+            self._add("FIELD_TYPE", f"a segment is an object, this is {_kind(one)}", value=one, fix="Write an object.")
             return None
         id, category = self._integer(one, "id"), self._integer(one, "category_id")
         if id is None or category is None:
             return None
         if id == 0:
-            self._add(
-                "SUB_SEG_ID_ZERO",
-                "id 0 means void; the void pixels become a segment",
-                at="/id",
-                fix="Number segments from 1.",
-            )
+            message, fix = "id 0 means void; the void pixels become a segment", "Number segments from 1."
+            self._add("SUB_SEG_ID_ZERO", message, at="/id", value=id, fix=fix)
         elif not 0 < id <= MAX_ID:
-            self._add(
-                "SUB_SEG_ID_RANGE",
-                f"segment ids are 1 … {MAX_ID}",
-                at="/id",
-                value=id,
-                fix="The id is R + 256·G + 65536·B.",
-            )
+            fix = "The id is R + 256·G + 65536·B."
+            self._add("SUB_SEG_ID_RANGE", f"segment ids are 1 … {MAX_ID}", at="/id", value=id, fix=fix)
             return None
         known = self.truth.categories.get(category)
         self.categories[category] += 1
         if known is None:
-            self._add(
-                "SUB_CATEGORY_UNKNOWN",
-                f"category {category} is not in the ground truth",
-                at="/category_id",
-                value=category,
-            )
+            message, fix = f"category {category} is not in the ground truth", "Write one of its category ids."
+            self._add("SUB_CATEGORY_UNKNOWN", message, at="/category_id", value=category, fix=fix)
             return None
         stated = one.get("isthing")
         if stated is not None and bool(stated) != known.isthing:
-            self.problems.add(
-                "SUB_SEG_ISTHING",
-                f"isthing is given as {stated!r} but {known.name} is {'a thing' if known.isthing else 'stuff'}; it is ignored",
-                severity="warning",
-                file=self.file,
-                where=self.where + "/isthing",
-                item=self.item,
-            )
+            is_a = "a thing" if known.isthing else "stuff"
+            message = f"isthing is given as {_brief(stated)} but {known.name} is {is_a}; it is ignored"
+            self._add("SUB_SEG_ISTHING", message, at="/isthing", value=stated, fix="Leave it out.", severity="warning")
         return PredictedSegment(id, category)
 
     def _integer(self, item: dict[str, Any], name: str) -> int | None:
@@ -257,14 +302,26 @@ class _Reader:
             )
 
     def _add_unknown(self) -> None:
-        shown = ", ".join(map(str, self.unknown[:10]))
+        shown = ", ".join(_brief(one) for one in self.unknown[:10])
         self.problems.add(
             "SUB_IMAGE_UNKNOWN",
             f"{len(self.unknown)} image(s) are not in the ground truth: {shown}{' …' if len(self.unknown) > 10 else ''}",
             file=self.file,
+            where="/annotations",
             value=shown,
             fix="Remove them, or name the ground truth of the split they belong to.",
         )
+
+
+def _check_folder(folder: Path, items: list[Any], problems: Problems) -> None:
+    """Warn about PNGs that no annotation names."""
+    named = {item["file_name"] for item in items if isinstance(item, dict) and isinstance(item.get("file_name"), str)}
+    extra = sorted(one.name for one in folder.glob("*.png") if one.name not in named)
+    if extra:
+        shown = ", ".join(extra[:10]) + (" …" if len(extra) > 10 else "")
+        message = f"no annotation names {len(extra)} PNG(s): {shown}"
+        fix = "Remove them, or add their annotations."
+        problems.add("SUB_PNG_EXTRA", message, severity="warning", file=folder.name, value=shown, fix=fix)
 
 
 def _check_coverage(
@@ -276,7 +333,8 @@ def _check_coverage(
     wanted: Collection[str] | None,
 ) -> None:
     if not annotations and not claimed:
-        problems.add("SUB_EMPTY", "there are no predictions for this ground truth in the file", file=file)
+        fix = "Predict the images of this ground truth, or name the ground truth of these predictions."
+        problems.add("SUB_EMPTY", "there are no predictions for this ground truth in the file", file=file, fix=fix)
     missing = [truth.annotations[id].image_id for id in wanted or () if id not in claimed]
     if missing:
         shown = ", ".join(map(str, missing[:10])) + (" …" if len(missing) > 10 else "")
@@ -284,6 +342,11 @@ def _check_coverage(
         problems.add(
             "SUB_IMAGE_MISSING", f"{len(missing)} image(s) have no prediction: {shown}", file=file, value=shown, fix=fix
         )
+
+
+def _brief(value: Any) -> str:
+    """A value in a message: containers by kind, the rest cut."""
+    return _kind(value) if isinstance(value, dict | list) else repr(value)[:40]
 
 
 def _kind(value: Any) -> str:

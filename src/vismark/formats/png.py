@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import stat
 import struct
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -31,6 +33,12 @@ _OTHERS = {
 }
 # Text, colour profiles and the like; real masks have none, bombs hide there.
 _ANCILLARY_LIMIT = 64 * 1024
+# What compressed metadata may unpack to; Pillow, and so the official tools, refuse more too.
+_UNPACKED_LIMIT = 1 << 20
+# Name, then the bytes before the compressed data: method; flag, method; nothing else is compressed.
+_COMPRESSED = {b"iCCP": 1, b"zTXt": 1, b"iTXt": 2}
+# Pixels. Decoders allocate what the header states, and some end the process when they cannot.
+_PIXEL_LIMIT = 100_000_000
 
 Fault = Literal["PATH", "MISSING", "UNREADABLE", "FORMAT", "SIZE", "BYTES", "INTERLACED"]
 
@@ -78,7 +86,7 @@ def read_file(path: Path, limit: int) -> bytes:
             message = f"has {status.st_size:,} bytes; an image of this size has at most {limit:,}"
             raise PngFault("BYTES", message, "Write a plain PNG without metadata.")
         return path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # ValueError: a NUL in the name
         raise PngFault("MISSING", "does not exist", "Write one PNG for each annotation.") from None
     except OSError as error:
         raise PngFault("UNREADABLE", f"cannot be read: {error.strerror}") from error
@@ -91,41 +99,41 @@ def inspect(data: bytes) -> Header:
         PngFault: FORMAT (not a PNG, animated, malformed), UNREADABLE (truncated), BYTES (metadata).
     """
     if not data.startswith(_SIGNATURE):
-        what = next((name for start, name in _OTHERS.items() if data.lstrip().startswith(start)), "no PNG")
-        what = "empty" if not data else what
-        raise PngFault("FORMAT", f"is {what}", "Write PNG files; other formats lose or shift segment ids.")
-    header, position, ancillary = None, len(_SIGNATURE), 0
-    while True:
-        if position + 12 > len(data):
-            raise PngFault("UNREADABLE", "ends before its last chunk: the file is truncated", "Write it again.")
-        length, kind = struct.unpack_from(">I4s", data, position)
-        body, position = position + 8, position + 12 + length
-        if position > len(data):
-            raise PngFault("UNREADABLE", "ends inside a chunk: the file is truncated", "Write it again.")
+        start = data[:64].lstrip()
+        what = next((name for mark, name in _OTHERS.items() if start.startswith(mark)), "no PNG")
+        raise PngFault(
+            "FORMAT", f"is {what if data else 'empty'}", "Write PNG files; other formats lose or shift segment ids."
+        )
+    header, ancillary = None, 0
+    for kind, body, length in _chunks(data):
         if header is None:
             header = _header(data, body, length, kind)
-        elif kind == b"IEND":
-            return header
+        elif kind == b"IHDR":
+            # Decoders differ in which header they believe.
+            raise PngFault("FORMAT", "has two headers", "Write it again.")
         elif kind in (b"acTL", b"fcTL", b"fdAT"):
             raise PngFault("FORMAT", "is animated", "Write a plain PNG with one image.")
         elif kind[:1].islower():
             ancillary += length
-            if ancillary > _ANCILLARY_LIMIT:
-                name = printable(kind.decode("latin-1"))
-                raise PngFault(
-                    "BYTES", f"carries {ancillary:,} bytes of metadata ({name} …)", "Write it without metadata."
-                )
+            _check_metadata(kind, data[body : body + min(length, _ANCILLARY_LIMIT)], ancillary)
+    if header is None:
+        raise PngFault("FORMAT", "does not start with a PNG header", "Write it again.")
+    return header
 
 
-def expect(header: Header, size: tuple[int, int]) -> None:
-    """Refuse a header whose (height, width) is not `size`.
+def expect(header: Header, size: tuple[int, int] | None) -> None:
+    """Refuse a header whose (height, width) is not `size`, or, when no size is known, one over 100 million pixels.
 
     Raises:
         PngFault: SIZE; the message states both sizes.
     """
-    if (header.height, header.width) != size:
+    stated = f"is {header.width}×{header.height} pixels"
+    if size is None:
+        if header.width * header.height > _PIXEL_LIMIT:
+            raise PngFault("SIZE", f"{stated}; the limit is {_PIXEL_LIMIT:,} altogether", "Check the file.")
+    elif (header.height, header.width) != size:
         swapped = "height and width are swapped" if (header.width, header.height) == size else "resize with nearest"
-        message = f"is {header.width}×{header.height} pixels, the image is {size[1]}×{size[0]} (width×height)"
+        message = f"{stated}, the image is {size[1]}×{size[0]} (width×height)"
         raise PngFault("SIZE", message, f"Write it at the size of the image: {swapped}.")
 
 
@@ -143,6 +151,40 @@ def decode(data: bytes) -> NDArray[np.uint8]:
             return np.asarray(image, dtype=np.uint8)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise PngFault("UNREADABLE", f"cannot be decoded: {error}", "Write it again.") from error
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and length of every chunk before the last, which must be there."""
+    position = len(_SIGNATURE)
+    while True:
+        if position + 12 > len(data):
+            raise PngFault("UNREADABLE", "ends before its last chunk: the file is truncated", "Write it again.")
+        length, kind = struct.unpack_from(">I4s", data, position)
+        body, position = position + 8, position + 12 + length
+        if position > len(data):
+            raise PngFault("UNREADABLE", "ends inside a chunk: the file is truncated", "Write it again.")
+        if kind == b"IEND":
+            return
+        yield kind, body, length
+
+
+def _check_metadata(kind: bytes, body: bytes, total: int) -> None:
+    name, unpacked = printable(kind.decode("latin-1")), 0
+    if kind in _COMPRESSED:
+        rest = body[body.find(b"\0") + 1 + _COMPRESSED[kind] :]
+        packed = rest.split(b"\0", 2)[-1] if kind == b"iTXt" else rest  # after the language and the translated name
+        unpacked = _unpacked(packed)
+    if total > _ANCILLARY_LIMIT or unpacked > _UNPACKED_LIMIT:
+        size = f"over {_UNPACKED_LIMIT:,} bytes unpacked" if unpacked > _UNPACKED_LIMIT else f"{total:,} bytes"
+        raise PngFault("BYTES", f"carries metadata of {size} ({name} …)", "Write it without metadata.")
+
+
+def _unpacked(packed: bytes) -> int:
+    """Bytes that `packed` inflates to, counted up to just over the limit; 0 when it is no zlib stream."""
+    try:
+        return len(zlib.decompressobj().decompress(packed, _UNPACKED_LIMIT + 1))
+    except zlib.error:
+        return 0
 
 
 def _header(data: bytes, body: int, length: int, kind: bytes) -> Header:

@@ -12,20 +12,11 @@ import msgspec
 
 from vismark.problems import Problems
 
+# Repeated keys that are named.
+_MOST_KEYS = 100
+
 _KEY = re.compile(rb'"\s*:')
 _BOMS = {b"\xef\xbb\xbf": "UTF-8 with a byte order mark", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-
-
-def read(path: Path, problems: Problems, *, file: str, limit: int, official: bool = False) -> Any | None:
-    """The value in a JSON file, or None when it cannot be had (with at least one error in `problems`).
-
-    Args:
-        file: the name of the file in findings.
-        limit: refuse a longer file, in bytes.
-        official: parse as Python's `json` does (NaN literals, duplicate keys and all); duplicates are still reported.
-    """
-    data = read_bytes(path, problems, file=file, limit=limit)
-    return None if data is None else parse(data, problems, file=file, official=official)
 
 
 def read_bytes(path: Path, problems: Problems, *, file: str, limit: int) -> bytes | None:
@@ -42,13 +33,24 @@ def read_bytes(path: Path, problems: Problems, *, file: str, limit: int) -> byte
             return None
         return path.read_bytes()
     except OSError as error:
-        problems.add("FILE_UNREADABLE", f"cannot be read: {error.strerror}", file=file)
+        problems.add("FILE_UNREADABLE", f"cannot be read: {error.strerror}", file=file, fix="Check the path.")
         return None
 
 
-def parse(data: bytes, problems: Problems, *, file: str, official: bool = False) -> Any | None:
-    """The value of JSON text, or None with an error in `problems`; see `read`."""
+def parse(data: bytes, problems: Problems, *, file: str, official: bool = False, most: int = 1 << 20) -> Any | None:
+    """The value of JSON text, or None when it cannot be had (with at least one error in `problems`).
+
+    Args:
+        file: the name of the file in findings.
+        official: parse as Python's `json` does (NaN literals, duplicate keys and all); duplicates are still reported.
+        most: refuse text with more values, because each costs up to 200 bytes of memory.
+    """
     if not _is_utf8_text(data, problems, file):
+        return None
+    values = sum(data.count(mark) for mark in (b",", b"[", b"{"))
+    if values > most:
+        message = f"the file holds up to {values:,} values; more than {most:,} cannot be right here"
+        problems.add("FILE_TOO_LARGE", message, file=file, fix="Is this the right file?")
         return None
     try:
         value = json.loads(data) if official else msgspec.json.decode(data)
@@ -60,11 +62,7 @@ def parse(data: bytes, problems: Problems, *, file: str, official: bool = False)
         return None
     if len(_KEY.findall(data)) != _count_keys(value):
         # More key-like tokens than keys: text that looks like a key, or a key given twice. Look closely.
-        for key in _duplicates(data):
-            fix = "Give every key once; readers disagree about which one counts."
-            problems.add(
-                "JSON_DUPLICATE_KEY", f"the key {key!r} occurs twice in one object", file=file, value=key, fix=fix
-            )
+        _add_duplicates(data, problems, file)
     return value
 
 
@@ -114,12 +112,18 @@ def _count_keys(value: Any) -> int:
     return total
 
 
-def _duplicates(data: bytes) -> list[str]:
-    found: list[str] = []
+def _add_duplicates(data: bytes, problems: Problems, file: str) -> None:
+    found: Counter[str] = Counter()
 
     def look(pairs: list[tuple[str, Any]]) -> None:
-        counts = Counter(key for key, _ in pairs)
-        found.extend(key for key, count in counts.items() if count > 1)
+        if len({key for key, _ in pairs}) < len(pairs):
+            found.update(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
 
-    json.loads(data, object_pairs_hook=look)
-    return found
+    try:
+        json.loads(data, object_pairs_hook=look)
+    except RecursionError:
+        problems.add("JSON_DEPTH", "the JSON is nested too deeply", file=file, fix="Write plain lists and objects.")
+    for key, count in found.most_common(_MOST_KEYS):
+        message = f"the key {key!r} occurs more than once in {count} object(s)"
+        fix = "Give every key once; readers disagree about which one counts."
+        problems.add("JSON_DUPLICATE_KEY", message, file=file, value=key, fix=fix)

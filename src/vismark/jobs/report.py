@@ -18,9 +18,6 @@ from vismark.runtime.folders import cache_root
 from vismark.runtime.tables import read_table, table_path
 from vismark.tasks import Picture
 
-# A picture is at most this large, in bytes.
-_PICTURE_LIMIT = 32 << 20
-
 
 def report(
     result: str | Path,
@@ -132,5 +129,5 @@ def _with_picture(sample: Sample) -> Sample:
         return sample
     target = cache_root() / "pictures" / f"{sample.id}.jpg"
     if not target.is_file():
-        fetch(picture.url, target, limit=_PICTURE_LIMIT)
+        fetch(picture.url, target)
     return dataclasses.replace(sample, picture=Picture(target, picture.height, picture.width, picture.url))

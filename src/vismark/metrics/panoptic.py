@@ -178,8 +178,11 @@ class PanopticQuality:
                 continue
             for name, values in by_quality.items():
                 means = np.where(present[:, columns], values[:, columns], 0.0).sum(axis=1) / counts
-                low, high = np.quantile(means, (0.025, 0.975))
-                found[name + group] = (float(low), float(high))
+                ordered = np.sort(means)
+                found[name + group] = (
+                    float(ordered[_rank(0.025, means.size)]),
+                    float(ordered[_rank(0.975, means.size)]),
+                )
         return found
 
     def categories(self, rows: Sequence[Row]) -> dict[int, dict[str, float | int]]:
@@ -211,6 +214,11 @@ def quality(iou: float, tp: int, fp: int, fn: int) -> dict[str, float | int]:
         "FP": fp,
         "FN": fn,
     }
+
+
+def _rank(share: float, count: int) -> int:
+    """Index of a quantile by nearest rank."""
+    return round(share * (count - 1))
 
 
 def _counts(ids: NDArray[np.integer]) -> dict[int, int]:

@@ -21,8 +21,8 @@ _AXIS = 44  # pixels for the axis above and the margin below
 def charts(panel: Bars, show: Show) -> list[dict[str, Any]]:
     """One chart a group, in order of appearance, all on one scale: ``{"title", "height", "figure"}``.
 
-    `show` formats the numbers of the tooltips by their names.
-    Bars lie sorted by value, largest first; bars without a value come last and say "n/a".
+    `show` formats the numbers of the tooltips by their names. Bars lie sorted by value, largest first;
+    bars without a value come last and say "n/a".
     """
     groups: dict[str, list[Bar]] = {}
     for bar in panel.bars:

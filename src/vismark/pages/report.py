@@ -89,7 +89,7 @@ def _all_numbers(result: Result, numbers: Numbers) -> Table:
     cells = []
     for entry in (numbers.entry(result, name) for name in result.metrics):
         value = f"{entry.value} {entry.unit}".strip() if entry.value else ""
-        cells.append((entry.name, entry.title, value, entry.interval or "none", entry.n, entry.basis))
+        cells.append((entry.name, entry.title or "–", value, entry.interval or "none", entry.n, entry.basis))
     return Table(("metric", "meaning", "value", "95 % interval", "over", "basis"), cells)
 
 
@@ -171,7 +171,7 @@ def _identity(result: Result) -> Iterator[dict[str, str]]:
     facts = {
         "protocol": str(protocol),
         "data": f"{protocol.dataset}, split {protocol.split}",
-        "settings": _json(protocol.settings),
+        "settings": _json(protocol.settings) if protocol.settings else "",
         "mode": result.mode,
         "packages": ", ".join(f"{name} {version}" for name, version in packages.items()),
         "run": " · ".join(f"{name} {_json(value)}" for name, value in run.items()),

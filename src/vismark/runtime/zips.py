@@ -118,8 +118,10 @@ class Zip:
         while start < end:
             head = self._take(_CENTRAL.size)
             mark, _, _, flags, method, _, _, crc, packed, size, n, e, c, _, _, mode, offset = _CENTRAL.unpack(head)
-            if mark != b"PK\x01\x02" or n > LONGEST_NAME:
+            if mark != b"PK\x01\x02":
                 raise damaged(self._label, "the central directory holds something that is no entry")
+            if n > LONGEST_NAME:
+                raise refuse("ARCHIVE_NAME", f"a name of {n:,} bytes is too long", file=self._label)
             raw, extra, _ = self._take(n), self._take(e), self._take(c)
             size, packed, offset = self._widened(extra, size, packed, offset)
             start += _CENTRAL.size + n + e + c

@@ -1,0 +1,159 @@
+"""Runs the examples of the documentation and of the help as a reader would, inside the test process.
+
+The pages speak of COCO's files; here small stand-ins have their names: `panoptic_val2017.json` is the ground truth of
+shapes, `predictions.json` what the oracle made of it, `broken.json` the same with four faults.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import os
+import re
+import runpy
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import msgspec
+
+from vismark.cli.main import _run
+from vismark.datasets.shapes.write import ensure
+from vismark.jobs.predict import predict
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Ran:
+    """Exit code, and stdout and stderr together."""
+
+    code: int
+    output: str
+
+
+def run(line: str) -> Ran:
+    """Run a shell line (`vismark …` or `python FILE`) in the current folder."""
+    words = shlex.split(line, comments=True)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), _as_a_new_process(words):
+        try:
+            code = _run() if words[0] == "vismark" else _script(words)
+        except SystemExit as exit:
+            code = int(exit.code or 0)
+    return Ran(code, out.getvalue())
+
+
+def _script(words: list[str]) -> int:
+    assert words[0] == "python", f"only `vismark …` and `python FILE` can be run here, not {words[0]!r}"
+    runpy.run_path(words[1], run_name="__main__")
+    return 0
+
+
+@contextlib.contextmanager
+def _as_a_new_process(words: list[str]) -> Iterator[None]:
+    """Modules of the current folder are importable inside, and forgotten afterwards."""
+    before = set(sys.modules)
+    importlib.invalidate_caches()
+    with patch.object(sys, "argv", words), patch.object(sys, "path", [str(Path.cwd()), *sys.path]):
+        try:
+            yield
+        finally:
+            for name in set(sys.modules) - before:
+                file = getattr(sys.modules[name], "__file__", None)
+                if file and Path(file).is_relative_to(Path.cwd()):
+                    del sys.modules[name]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page.
+
+    Attributes:
+        title: file name, of a block that is a file; else "".
+        code: expected exit code.
+        skipped: why it is not run, or "".
+        line: number of its first line.
+    """
+
+    language: str
+    title: str
+    text: str
+    code: int
+    skipped: str
+    line: int
+
+
+_FENCE = re.compile(
+    r"(?:^<!-- (?:not run: (?P<skipped>[^\n]+?)|exit (?P<code>\d))? ?-->\n)?"
+    r"^```(?P<language>\w*)(?: title=\"(?P<title>[^\"\n]+)\")?\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def blocks(page: Path) -> list[Block]:
+    """The fenced blocks of a Markdown page, in order; a comment above one gives an exit code or why it is not run."""
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(
+            found["language"],
+            found["title"] or "",
+            found["text"],
+            int(found["code"] or 0),
+            found["skipped"] or "",
+            text.count("\n", 0, found.start("text")) + 1,
+        )
+        for found in _FENCE.finditer(text)
+    ]
+
+
+def furnish(folder: Path) -> None:
+    """Put the stand-ins and a `my_module.py` into `folder`, and a data root that has them at COCO's places."""
+    truth, oracle = ensure(), _oracle()
+    shutil.copy(truth / "annotations" / "panoptic_val.json", folder / "panoptic_val2017.json")
+    shutil.copytree(truth / "annotations" / "panoptic_val", folder / "panoptic_val2017")
+    for name in ("predictions", "broken"):
+        shutil.copytree(oracle / "predictions", folder / name)
+    shutil.copy(oracle / "predictions.json", folder)
+    (folder / "broken.json").write_bytes(_broken((folder / "predictions.json").read_bytes()))
+    module = next(block for block in blocks(REPOSITORY / "docs" / "predictors.md") if block.title == "my_module.py")
+    (folder / "my_module.py").write_text(module.text, encoding="utf-8")
+
+
+def coco_root() -> Path:
+    """A data root in which shapes stand at the places of COCO val2017; made once a session."""
+    root, truth = _cache() / "stand-in", ensure()
+    coco = root / "coco"
+    if not coco.is_dir():
+        shutil.copytree(truth / "val", coco / "val2017")
+        shutil.copytree(truth / "annotations" / "panoptic_val", coco / "panoptic_val2017")
+        (coco / "annotations").mkdir()
+        shutil.copy(truth / "annotations" / "panoptic_val.json", coco / "annotations" / "panoptic_val2017.json")
+    return root
+
+
+def _oracle() -> Path:
+    folder = _cache() / "oracle"
+    predict("oracle", "shapes-panoptic", folder, settings={"amount": 0.2})
+    return folder
+
+
+def _cache() -> Path:
+    return Path(os.environ["VISMARK_CACHE"])
+
+
+def _broken(data: bytes) -> bytes:
+    """A submission with an unknown category, a path, an image too many and one too few."""
+    content: Any = msgspec.json.decode(data)
+    entries = content["annotations"]
+    entries[0]["segments_info"][0]["category_id"] = 999
+    entries[1]["file_name"] = "../000000000002.png"
+    entries.append(entries[3])
+    del entries[5]
+    return msgspec.json.encode(content)
