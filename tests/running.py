@@ -1,7 +1,7 @@
 """Runs the examples of the documentation and of the help as a reader would, inside the test process.
 
 The pages speak of COCO's files; here small stand-ins have their names: `panoptic_val2017.json` is the ground truth of
-shapes, `predictions.json` what the oracle made of it, `broken.json` the same with four faults.
+shapes, `predictions.json` what the oracle made of it, `broken.json` the truth as a submission with four faults.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Block:
 
 
 _FENCE = re.compile(
-    r"(?:^<!-- (?:not run: (?P<skipped>[^\n]+?)|exit (?P<code>\d))? ?-->\n)?"
+    r"(?:^<!-- (?:not run: (?P<skipped>[^\n]+)|exit (?P<code>\d)) -->\n)?"
     r"^```(?P<language>\w*)(?: title=\"(?P<title>[^\"\n]+)\")?\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -115,13 +115,13 @@ def blocks(page: Path) -> list[Block]:
 
 def furnish(folder: Path) -> None:
     """Put the stand-ins and a `my_module.py` into `folder`, and a data root that has them at COCO's places."""
-    truth, oracle = ensure(), _oracle()
+    truth = ensure()
     shutil.copy(truth / "annotations" / "panoptic_val.json", folder / "panoptic_val2017.json")
     shutil.copytree(truth / "annotations" / "panoptic_val", folder / "panoptic_val2017")
-    for name in ("predictions", "broken"):
-        shutil.copytree(oracle / "predictions", folder / name)
-    shutil.copy(oracle / "predictions.json", folder)
-    (folder / "broken.json").write_bytes(_broken((folder / "predictions.json").read_bytes()))
+    for name, amount in (("predictions", 0.2), ("broken", 0.0)):
+        shutil.copytree(_oracle(amount) / "predictions", folder / name)
+        shutil.copy(_oracle(amount) / "predictions.json", folder / f"{name}.json")
+    _break(folder / "broken.json")
     module = next(block for block in blocks(REPOSITORY / "docs" / "predictors.md") if block.title == "my_module.py")
     (folder / "my_module.py").write_text(module.text, encoding="utf-8")
 
@@ -138,9 +138,9 @@ def coco_root() -> Path:
     return root
 
 
-def _oracle() -> Path:
-    folder = _cache() / "oracle"
-    predict("oracle", "shapes-panoptic", folder, settings={"amount": 0.2})
+def _oracle(amount: float) -> Path:
+    folder = _cache() / f"oracle-{amount}"
+    predict("oracle", "shapes-panoptic", folder, settings={"amount": amount})
     return folder
 
 
@@ -148,12 +148,14 @@ def _cache() -> Path:
     return Path(os.environ["VISMARK_CACHE"])
 
 
-def _broken(data: bytes) -> bytes:
-    """A submission with an unknown category, a path, an image too many and one too few."""
-    content: Any = msgspec.json.decode(data)
+def _break(file: Path) -> None:
+    """Give a submission an unknown category, a path, an image too many and one too few."""
+    content: Any = msgspec.json.decode(file.read_bytes())
     entries = content["annotations"]
     entries[0]["segments_info"][0]["category_id"] = 999
+    for entry in (entries[1], entries[5]):
+        (file.with_suffix("") / entry["file_name"]).unlink()
     entries[1]["file_name"] = "../000000000002.png"
     entries.append(entries[3])
     del entries[5]
-    return msgspec.json.encode(content)
+    file.write_bytes(msgspec.json.encode(content))

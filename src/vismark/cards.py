@@ -14,12 +14,13 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     """A file that can be downloaded.
 
     Attributes:
-        path: where it lands below the data root.
-        url: address, or ``hf://datasets/OWNER/NAME@REVISION/PATH`` for a hub file.
+        path: where it lands below the data root (an archive is removed once it is unpacked).
+        url: address, or ``hf://datasets/OWNER/NAME@REVISION/PATH`` for hub files; PATH may have wildcards.
         bytes: size, where the source states it.
         digest: ``sha256:…``, where the source states it; never invented: without one the file is pinned on first use.
         unpack: folder below the root into which the archive is unpacked, or None to keep the file as it is.
-        splits: the splits that need it; empty means all.
+        provides: split → files and folders below the root that are there once it is; by them a tree that is already
+            laid out is recognised.
         part: ``annotations``, ``images``, … : only annotations are downloaded unless asked for.
     """
 
@@ -28,7 +29,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int | None = None
     digest: str | None = None
     unpack: str | None = None
-    splits: tuple[str, ...] = ()
+    provides: dict[str, tuple[str, ...]] = {}
     part: str = "annotations"
 
 

@@ -21,19 +21,29 @@ SOURCES = [
 ]
 PAGE = REPOSITORY / "docs" / "submissions.md"
 
+KINDS = {"SUB_PNG", "REF_PNG"}
+# Combinations that do not occur: a link in a submission is SUB_PATH; a truth with 16 bits is refused by its format.
+NEVER = {"SUB_PNG_PATH", "REF_PNG_DEPTH"}
+
 _CODE = re.compile(r"[A-Z]+(_[A-Z]+)+")
 _ROW = re.compile(r"^\| `([A-Z_]+)` \| (\w+) \| (\w+) \| .+ \|$", re.MULTILINE)
 
 
 def emitted() -> set[str]:
     """Every code in the sources: those written out, and those put together from the kind of PNG and its fault."""
-    nodes = [node for path in SOURCES for node in ast.walk(ast.parse(path.read_text()))]
+    nodes = [node for path in SOURCES for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
     texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    kinds = {"SUB_PNG", "REF_PNG"}
-    assert kinds <= texts
     faults = set(get_args(png.Fault)) | {text[1:] for text in texts if re.fullmatch(r"_[A-Z]+", text)}
-    composed = {f"{kind}_{fault}" for kind in kinds for fault in faults} - {"SUB_PNG_PATH"}
-    return {text for text in texts if _CODE.fullmatch(text)} - kinds | composed
+    composed = {f"{kind}_{fault}" for kind in KINDS for fault in faults} - NEVER
+    return {text for text in texts if _CODE.fullmatch(text)} - KINDS | composed | _single_words(nodes)
+
+
+def _single_words(nodes: list[ast.AST]) -> set[str]:
+    """Codes without an underscore, such as ISCROWD: first arguments of `add` and `_add`."""
+    calls = [node for node in nodes if isinstance(node, ast.Call) and node.args]
+    named = [call for call in calls if ast.unparse(call.func).rpartition(".")[2] in ("add", "_add")]
+    first = {call.args[0].value for call in named if isinstance(call.args[0], ast.Constant)}
+    return {text for text in first if isinstance(text, str) and text.isupper()}
 
 
 def rows() -> list[tuple[str, str, str]]:

@@ -77,13 +77,13 @@ def test_the_readme_is_short() -> None:
 
 
 def _console(block: Block, where: str) -> None:
-    """Each ``$`` line is run; the lines below it must occur in its output, in which … stands for anything."""
+    """Each ``$`` line is run; the lines below it must occur in its output, in order; … stands for anything."""
     for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
         line, _, shown = part.replace("\\\n", " ").partition("\n")
         ran = run(line)
         assert ran.code == block.code, f"{where}: `{line}` ended with {ran.code}:\n{ran.output}"
-        for expected in filter(None, map(_plain, shown.splitlines())):
-            assert _occurs(expected, ran.output), f"{where}: `{line}` does not print {expected!r} but\n{ran.output}"
+        missed = _missed(shown.splitlines(), ran.output)
+        assert not missed, f"{where}: `{line}` does not print {missed!r} (there) but\n{ran.output}"
 
 
 def _python(block: Block, names: dict[str, Any], where: str) -> dict[str, Any]:
@@ -92,16 +92,16 @@ def _python(block: Block, names: dict[str, Any], where: str) -> dict[str, Any]:
     out = io.StringIO()
     with redirect_stdout(out):
         made = runpy.run_path(os.fspath(script), init_globals=names, run_name="__main__")
-    for expected in _PRINTS.findall(block.text):
-        assert _occurs(_plain(expected), out.getvalue()), f"{where}: {expected!r} is not printed but\n{out.getvalue()}"
+    missed = _missed(_PRINTS.findall(block.text), out.getvalue())
+    assert not missed, f"{where}: {missed!r} is not printed but\n{out.getvalue()}"
     return {name: value for name, value in made.items() if not name.startswith("__")}
 
 
-def _occurs(expected: str, output: str) -> bool:
-    pattern = ".*".join(re.escape(part.strip()) for part in expected.split("…"))
-    return any(re.search(pattern, _plain(line)) for line in output.splitlines())
-
-
-def _plain(line: str) -> str:
-    """`line` with single blanks only: widths depend on the terminal."""
-    return " ".join(line.split())
+def _missed(expected: list[str], output: str) -> str:
+    """The first line of `expected` that does not follow in `output`, or ""; widths depend on the terminal."""
+    lines = iter([" ".join(line.split()) for line in output.splitlines()])
+    for wanted in expected:
+        pattern = ".*".join(re.escape(" ".join(part.split())) for part in wanted.split("…"))
+        if pattern and not any(re.search(pattern, line) for line in lines):
+            return wanted
+    return ""

@@ -236,6 +236,17 @@ def test_macos_junk_is_left_out(tmp_path: Path) -> None:
     assert read(tmp_path / "out") == {"a/x.png": b"1"}
 
 
+def test_a_mode_without_meaning_does_not_count(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in ("META-INF/", "META-INF/a.txt"):
+            info = zipfile.ZipInfo(name)
+            info.external_attr = 0o177777 << 16
+            archive.writestr(info, b"" if name.endswith("/") else b"a")
+    unpack(saved(tmp_path, out.getvalue()), tmp_path / "out")
+    assert read(tmp_path / "out") == {"META-INF/a.txt": b"a"}
+
+
 class TestNested:
     """COCO's panoptic_annotations_trainval2017.zip in small: JSON beside two zips of masks."""
 

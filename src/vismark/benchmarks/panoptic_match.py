@@ -54,7 +54,7 @@ class MatchStep:
         """Digests of the predicted and the true PNG as they are now; ("", "") when one cannot be read."""
         predicted = submission.folder / submission.annotations[id].file_name
         try:
-            true = png.read_file((truth.folder / truth.annotations[id].file_name).resolve(), _MOST_BYTES)
+            true = png.read_file(truth.folder / truth.annotations[id].file_name, _MOST_BYTES, links=True)
             return digest_of(png.read_file(predicted, _MOST_BYTES)), digest_of(true)
         except png.PngFault:
             return "", ""
@@ -98,11 +98,10 @@ class _Pair:
         """Bytes and header of a PNG that may be decoded: its kind and size are right."""
         official = self.mode == "official" and code == "SUB_PNG"
         file = f"{folder.name}/{name}"
-        # Links in the ground truth are the user's own (hub caches are made of them), in a submission a stranger's.
-        path = folder / name if code == "SUB_PNG" else (folder / name).resolve()
         try:
             limit = size[0] * size[1] * 4 + (1 << 20) if size else _MOST_BYTES
-            data = png.read_file(path, limit)
+            # Links in the ground truth are the user's own (hub caches are made of them), in a submission a stranger's.
+            data = png.read_file(folder / name, limit, links=code == "REF_PNG")
             header = png.inspect(data)
             if header.colour not in ("RGB", "RGBA") or header.depth not in ((8, 16) if official else (8,)):
                 kind = f"is {header.colour} with {header.depth} bits, not RGB with 8 bits"
@@ -145,7 +144,7 @@ class _Pair:
         return stats
 
     def _compare(self, true_data: bytes, predicted_data: bytes) -> tuple[Stat, ...]:
-        """The plain form of `_match`: names the ids that do not fit, and broadcasts one-pixel-wide maps as NumPy does."""
+        """The plain form of `_match`: names ids that do not fit, and stretches maps one pixel wide as NumPy does."""
         import numpy as np
 
         truth = self._decode(true_data, "REF_PNG_UNREADABLE", self.true_file)
@@ -198,7 +197,7 @@ def _records(
     Categories are numbered anew and of repeated true ids only the last is named, because hotcoco refuses negative
     numbers and counts repetitions, which panopticapi does not.
     """
-    occurring = sorted({s.category_id for s in (*true.segments_info, *predicted.segments_info)})
+    occurring = sorted({s.category_id for s in true.segments_info} | {s.category_id for s in predicted.segments_info})
     codes = {category: code for code, category in enumerate(occurring, 1)}
     true_segments = {s.id: s for s in true.segments_info}.values()
     truth = {

@@ -12,7 +12,7 @@ def check(
     submission: options.Submission,
     references: options.ReferencesOption = None,
     root: options.Root = None,
-    mode: options.Mode = options.ModeName.strict,
+    mode: options.Mode = "strict",
     partial: options.Partial = False,
     jobs: options.Jobs = None,
     as_json: options.Json = False,
@@ -32,7 +32,7 @@ def check(
         submission,
         references=options.references(references),
         root=root,
-        mode=mode.value,
+        mode=mode,
         partial=partial,
         jobs=jobs,
     )

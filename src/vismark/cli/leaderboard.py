@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,14 +12,7 @@ from vismark.cli import options
 app = typer.Typer(help="Rank results beside published numbers.", no_args_is_help=True)
 
 
-class Form(StrEnum):
-    """`--format`."""
-
-    table = "table"
-    markdown = "markdown"
-    csv = "csv"
-    latex = "latex"
-    json = "json"
+Form = Literal["table", "markdown", "csv", "latex", "json"]
 
 
 @app.callback()
@@ -32,7 +24,7 @@ def _group() -> None:
 def show(
     board: Annotated[str, typer.Argument(help="Name of a board.", autocompletion=options.benchmark_names)],
     results: Annotated[list[Path] | None, typer.Argument(help="Result files, or folders that hold some.")] = None,
-    form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.table,
+    form: Annotated[Form, typer.Option("--format", help="How to print it.")] = "table",
     published: Annotated[bool, typer.Option(help="Show published rows too.")] = True,
 ) -> None:
     """Show a ranked table: published rows and your own results, comparable numbers only.
@@ -47,8 +39,8 @@ def show(
     from vismark.leaderboards import forms
 
     board_ = job(board, results or (), published)
-    if form is Form.table:
+    if form == "table":
         out.console().print(forms.printed(board_))
     else:
-        typer.echo(forms.render(board_, form.name), nl=False)
+        typer.echo(forms.render(board_, form), nl=False)
     out.findings(board_.problems, stderr=True)

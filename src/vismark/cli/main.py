@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from vismark import __version__
-from vismark.cli import catalogue, check, demo, diff, leaderboard, predict, report, requests, score, status, verify
+from vismark.cli import (
+    catalogue,
+    check,
+    demo,
+    diff,
+    download,
+    leaderboard,
+    predict,
+    report,
+    requests,
+    score,
+    status,
+    verify,
+)
 from vismark.problems import Missing, Refused, Usage
 
 app = typer.Typer(
@@ -25,6 +38,7 @@ for name, command in (
     ("list", catalogue.list_),
     ("info", catalogue.info),
     ("demo", demo.demo),
+    ("download", download.download),
     ("requests", requests.requests),
     ("predict", predict.predict),
     ("status", status.status),

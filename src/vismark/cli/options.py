@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from vismark.problems import Usage
-
-
-class ModeName(StrEnum):
-    """`--mode`."""
-
-    strict = "strict"
-    official = "official"
 
 
 def benchmark_names(incomplete: str) -> list[str]:
@@ -44,7 +36,7 @@ Root = Annotated[
     Path | None, typer.Option(help="Folder of the data sets; else VISMARK_DATA, else DETECTRON2_DATASETS.")
 ]
 Mode = Annotated[
-    ModeName,
+    Literal["strict", "official"],
     typer.Option(
         help="strict refuses what makes the number meaningless; official accepts what the official tool does."
     ),

@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_ID = 2**24 - 1
-
-_Id = TypeVar("_Id", int, str)
 
 # The largest official file, COCONut-val, has 98 MB.
 _REFERENCE_LIMIT = 2 << 30
@@ -139,7 +137,7 @@ def read_ids(path: Path, limit: int = 1 << 28) -> NDArray[np.uint32]:
     Raises:
         vismark.formats.png.PngFault: the file is no readable PNG.
     """
-    data = png.read_file(path.resolve(), limit)
+    data = png.read_file(path, limit, links=True)
     png.expect(png.inspect(data), None)
     return ids_from_rgb(png.decode(data))
 
@@ -230,12 +228,13 @@ def _check_truth(content: _TruthFile, truth: PanopticTruth, file: str, problems:
             file=file,
             fix="Name the official file.",
         )
-    for code, pointer, ids in (
+    lists: tuple[tuple[str, str, Sequence[int | str]], ...] = (
         ("IMAGE_ID_DUP", "/images", [i.id for i in content.images]),
         ("IMAGE_ID_DUP", "/annotations", [a.image_id for a in content.annotations]),
         ("ANN_FILE_DUP", "/annotations", [a.file_name for a in content.annotations]),
         ("CATEGORY_DUP", "/categories", [c.id for c in content.categories]),
-    ):
+    )
+    for code, pointer, ids in lists:
         for id in _repeated(ids):
             message, fix = f"{id} occurs more than once", "Keep one entry."
             problems.add(code, message, file=file, where=pointer, item=id, value=id, fix=fix)
@@ -278,9 +277,9 @@ def _check_annotation(one: TrueAnnotation, truth: PanopticTruth, file: str, wher
         add("AREA_MISMATCH", message, "/segments_info", fix=fix)
 
 
-def _repeated(ids: Iterable[_Id]) -> list[_Id]:
-    seen: set[_Id] = set()
-    twice: set[_Id] = set()
+def _repeated(ids: Iterable[int | str]) -> list[int | str]:
+    seen: set[int | str] = set()
+    twice: set[int | str] = set()
     for id in ids:
         (twice if id in seen else seen).add(id)
-    return sorted(twice)
+    return sorted(twice, key=str)

@@ -72,14 +72,14 @@ def plain_name(name: str) -> bool:
     )
 
 
-def read_file(path: Path, limit: int) -> bytes:
-    """The bytes of a regular file of at most `limit` bytes; links, devices and pipes are refused.
+def read_file(path: Path, limit: int, *, links: bool = False) -> bytes:
+    """The bytes of a regular file of at most `limit` bytes; devices and pipes are refused, and links unless `links`.
 
     Raises:
         PngFault: PATH, MISSING, UNREADABLE or BYTES.
     """
     try:
-        status = path.lstat()
+        status = path.stat() if links else path.lstat()
         if not stat.S_ISREG(status.st_mode):
             raise PngFault("PATH", "is a link, a folder or a device, no plain file", "Put the file itself here.")
         if status.st_size > limit:

@@ -24,6 +24,13 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 _WIDE = 0xFFFFFFFF
 _ENCRYPTED, _DESCRIPTOR = 0x1, 0x8
 _STORED, _DEFLATED = 0, 8
+_OTHER = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFBLK: "a device",
+    stat.S_IFCHR: "a device",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +232,8 @@ class Zip:
 
 
 def _kind(raw: bytes, mode: int) -> tuple[Literal["file", "folder", "other"], str]:
-    form = stat.S_IFMT(mode)
-    if form not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "other", "a symbolic link" if form == stat.S_IFLNK else "a device, pipe or socket"
+    """What an entry is. Modes that mean nothing do occur (0o177777 for folders, by a Java packer) and do not count."""
+    what = _OTHER.get(stat.S_IFMT(mode), "")
+    if what:
+        return "other", what
     return ("folder", "") if raw.endswith(b"/") else ("file", "")

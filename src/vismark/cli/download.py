@@ -1,0 +1,77 @@
+"""`vismark download`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vismark.cli import options
+from vismark.problems import Missing, Usage
+
+if TYPE_CHECKING:
+    from vismark.jobs.download import Plan
+
+
+def download(
+    names: Annotated[list[str], typer.Argument(help="Data sets or benchmarks.", autocompletion=options.card_names)],
+    root: options.Root = None,
+    images: Annotated[bool, typer.Option("--images", help="Fetch images too; scoring does not need them.")] = False,
+    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
+    mirror: Annotated[str | None, typer.Option(help="Take the files from this folder or base address.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Only collect the files here, for a site without a network.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what is here and what is missing.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Fetch, verify and unpack data sets, or just what a benchmark needs to score.
+
+    \b
+    Examples:
+      vismark download shapes-panoptic
+      vismark download coco-panoptic --root data --dry-run
+      vismark download coco --split val2017 --bundle kit --dry-run
+    """
+    from vismark.cli import show
+    from vismark.jobs import download as job
+
+    if bundle is not None and mirror is not None:
+        raise Usage("--bundle collects from the sources; --mirror is for the site that the bundle was taken to.")
+    wanted = job.plan(names, root=bundle if bundle is not None else root, images=images, split=split)
+    if as_json:
+        show.json(wanted)
+    else:
+        for note in wanted.notes:
+            show.note(note)
+        print_plan(wanted)
+    if dry_run:
+        if wanted.left:
+            raise Missing(f"{len(wanted.left)} file(s) are not here: the same command without --dry-run fetches them.")
+        return
+    if bundle is not None:
+        collected = job.bundle(names, bundle, images=images, split=split, tell=show.note)
+        typer.echo(f"{bundle}: {len(collected)} files; there: vismark download {' '.join(names)} --mirror {bundle}")
+    elif wanted.left:
+        job.download(names, root=root, images=images, split=split, mirror=mirror, tell=show.note)
+        typer.echo(f"{wanted.root}: everything is here")
+
+
+def print_plan(wanted: Plan) -> None:
+    """Every file with its size and whether it is here, and what is left to fetch."""
+    from rich.table import Table
+
+    from vismark.cli import show
+
+    if not wanted.items:
+        return
+    table = Table(box=None, padding=(0, 2))
+    for heading, justify in (("file", "left"), ("bytes", "right"), ("digest", "left"), ("state", "left")):
+        table.add_column(heading, justify="right" if justify == "right" else "left")
+    for item in wanted.items:
+        digest = item.file.digest[:19] + "…" if item.file.digest else "none stated: pinned on first use"
+        table.add_row(item.file.path, f"{item.bytes:,}" if item.bytes else "unknown", digest, item.state)
+    show.console().print(table)
+    unknown = f", and {wanted.unknown} of unknown size" if wanted.unknown else ""
+    typer.echo(f"to fetch: {wanted.bytes:,} bytes in {len(wanted.left)} files{unknown}")
