@@ -114,7 +114,7 @@ def blocks(page: Path) -> list[Block]:
 
 
 def furnish(folder: Path) -> None:
-    """Put the stand-ins and a `my_module.py` into `folder`, and a data root that has them at COCO's places."""
+    """Put the stand-ins, a `my_module.py` and a data root `data` into `folder`."""
     truth = ensure()
     shutil.copy(truth / "annotations" / "panoptic_val.json", folder / "panoptic_val2017.json")
     shutil.copytree(truth / "annotations" / "panoptic_val", folder / "panoptic_val2017")
@@ -122,6 +122,7 @@ def furnish(folder: Path) -> None:
         shutil.copytree(_oracle(amount) / "predictions", folder / name)
         shutil.copy(_oracle(amount) / "predictions.json", folder / f"{name}.json")
     _break(folder / "broken.json")
+    (folder / "data").symlink_to(coco_root())
     module = next(block for block in blocks(REPOSITORY / "docs" / "predictors.md") if block.title == "my_module.py")
     (folder / "my_module.py").write_text(module.text, encoding="utf-8")
 

@@ -7,7 +7,6 @@ import re
 from typing import get_args
 
 from running import REPOSITORY
-
 from vismark.benchmarks.panoptic import PanopticBenchmark
 from vismark.formats import png
 

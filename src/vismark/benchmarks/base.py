@@ -141,10 +141,23 @@ class Benchmark(Protocol):
     def majority(self, references: Any, request: Request) -> Any: ...
     def writer(self, path: Path, references: Any) -> Writer: ...
     def open(
-        self, path: Path, references: Any, problems: Problems, mode: Mode, wanted: Collection[str] | None
+        self,
+        path: Path,
+        references: Any,
+        problems: Problems,
+        mode: Mode,
+        wanted: Collection[str] | None,
+        settings: Mapping[str, Any],
     ) -> Opened[Any] | None: ...
-    def steps(self, mode: Mode) -> Sequence[Step]: ...
-    def score(self, references: Any, evidence: Mapping[str, Sequence[Any]]) -> Scores: ...
+    def steps(self, mode: Mode, settings: Mapping[str, Any]) -> Sequence[Step]: ...
+    def score(
+        self,
+        submission: Any,
+        references: Any,
+        evidence: Mapping[str, Sequence[Any]],
+        mode: Mode,
+        settings: Mapping[str, Any],
+    ) -> Scores: ...
     def panels(
         self,
         references: Any,

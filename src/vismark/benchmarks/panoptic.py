@@ -95,7 +95,13 @@ class PanopticBenchmark:
         return PanopticWriter(path, truth)
 
     def open(
-        self, path: Path, truth: PanopticTruth, problems: Problems, mode: Mode, wanted: Collection[str] | None
+        self,
+        path: Path,
+        truth: PanopticTruth,
+        problems: Problems,
+        mode: Mode,
+        wanted: Collection[str] | None,
+        settings: Mapping[str, Any],
     ) -> Opened[PanopticSubmission] | None:
         """Read a submission (JSON file or folder) and check all that needs no pixel."""
         file = locate(path, problems)
@@ -108,11 +114,18 @@ class PanopticBenchmark:
         ids = tuple(id for id in truth.annotations if id in submission.annotations)
         return Opened(submission, ids, digest)
 
-    def steps(self, mode: Mode) -> Sequence[Step]:
+    def steps(self, mode: Mode, settings: Mapping[str, Any]) -> Sequence[Step]:
         """Matching: the only step."""
         return (MatchStep(mode),)
 
-    def score(self, truth: PanopticTruth, evidence: Mapping[str, Sequence[Matched]]) -> Scores:
+    def score(
+        self,
+        submission: PanopticSubmission,
+        truth: PanopticTruth,
+        evidence: Mapping[str, Sequence[Matched]],
+        mode: Mode,
+        settings: Mapping[str, Any],
+    ) -> Scores:
         """PQ, SQ and RQ over all, things and stuff; by category; by image; 95 % bootstrap intervals over images."""
         records = evidence[MatchStep.name]
         rows = [record.stats for record in records]

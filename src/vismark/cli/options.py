@@ -41,6 +41,7 @@ Mode = Annotated[
         help="strict refuses what makes the number meaningless; official accepts what the official tool does."
     ),
 ]
+Protocol = Annotated[str | None, typer.Option(help="A protocol of the benchmark; the first by default.")]
 Partial = Annotated[
     bool, typer.Option("--partial", help="Score the samples that have a prediction; the result says so.")
 ]

@@ -15,6 +15,7 @@ def check(
     *,
     references: References = None,
     root: str | Path | None = None,
+    protocol: str | None = None,
     mode: Mode = "strict",
     partial: bool = False,
     jobs: int | None = None,
@@ -25,6 +26,7 @@ def check(
         benchmark: name of the benchmark.
         submission: JSON file or folder.
         references: the official ground truth, or paths by name; by default below the data root.
+        protocol: one of the benchmark's protocols; by default its first.
         mode: ``official`` turns what the official tool accepts in silence into warnings.
         partial: samples without a prediction are no error.
         jobs: number of threads; by default all cores.
@@ -42,6 +44,7 @@ def check(
         Path(submission),
         references=references,
         root=root,
+        protocol=protocol,
         mode=mode,
         partial=partial,
         jobs=jobs,

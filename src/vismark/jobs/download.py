@@ -219,7 +219,7 @@ def _unfinished(root: Path, file: File) -> Path:
 
 
 def _each(items: Sequence[Item], work: Callable[[Item, Bar], None], total: int) -> None:
-    """Do the work of every item, several at once; failures are collected so that the others are brought all the same."""
+    """Do the work of every item, several at once; failures are collected, the others are brought all the same."""
     problems, missing = Problems(), []
     with Bar("downloading", total or None) as bar, ThreadPoolExecutor(_AT_ONCE) as pool:
         for future in [pool.submit(work, item, bar) for item in items]:
@@ -259,7 +259,7 @@ def _bring(item: Item, root: Path, mirror: str | Path | None, tell: Callable[[st
 
 
 def _part_of(needed: Sequence[str]) -> Callable[[str], bool]:
-    """Whether an entry of an archive (or of an archive inside it) belongs to what is needed: COCO's hold both splits."""
+    """Whether an entry of an archive (or of one inside it) belongs to what is needed: COCO's hold both splits."""
     stems = {PurePosixPath(path).stem for path in needed}
     return lambda name: any(PurePosixPath(part).stem in stems for part in PurePosixPath(name).parts)
 

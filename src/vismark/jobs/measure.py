@@ -15,6 +15,7 @@ def measure(
     *,
     references: References = None,
     root: str | Path | None = None,
+    protocol: str | None = None,
     mode: Mode = "strict",
     partial: bool = False,
     jobs: int | None = None,
@@ -30,7 +31,14 @@ def measure(
         Usage: there is no such benchmark.
     """
     prepared, problems = prepare(
-        benchmark, Path(submission), references=references, root=root, mode=mode, partial=partial, jobs=jobs
+        benchmark,
+        Path(submission),
+        references=references,
+        root=root,
+        protocol=protocol,
+        mode=mode,
+        partial=partial,
+        jobs=jobs,
     )
     if prepared is None or problems.errors:
         raise Refused(problems)

@@ -11,8 +11,8 @@ from vismark import registry
 from vismark.benchmarks.base import Benchmark, Evidence, Mode, Opened, Source, Step
 from vismark.cards import BenchmarkCard
 from vismark.jobs.manifest import Manifest, read_manifest
-from vismark.problems import Problems, Refused
-from vismark.results import code_digest, versions
+from vismark.problems import Problems, Refused, Usage
+from vismark.results import ProtocolId, code_digest, versions
 from vismark.runtime.digests import digest_of
 from vismark.runtime.folders import cache_root
 from vismark.runtime.journal import Journal, Locked
@@ -31,13 +31,13 @@ class Prepared:
     """Everything a score is computed from.
 
     Attributes:
-        wanted: ids that the manifest names, when it names a part; else None.
         total: number of samples of the split.
         evidence: step name → records in the protocol's order.
         journals: to be removed once the result is stored.
     """
 
     benchmark: Benchmark
+    protocol: ProtocolId
     references: Any
     opened: Opened[Any]
     manifest: Manifest | None
@@ -76,6 +76,7 @@ def prepare(
     *,
     references: References = None,
     root: str | Path | None = None,
+    protocol: str | None = None,
     mode: Mode = "strict",
     partial: bool = False,
     jobs: int | None = None,
@@ -83,17 +84,19 @@ def prepare(
 ) -> tuple[Prepared | None, Problems]:
     """Read, check and measure a submission; None when it cannot be opened. All findings are in the problems."""
     benchmark = registry.benchmark(name)
+    chosen = protocol_of(benchmark.card, protocol)
     problems = Problems(benchmark.tolerated if mode == "official" else frozenset())
     truth = read_references(benchmark, source(references, root), problems, mode)
     manifest = read_manifest(submission, name, problems)
     every = benchmark.requests(truth, 0).ids
     part = manifest.ids if manifest else None
     wanted = None if partial else [id for id in part if id in set(every)] if part is not None else every
-    opened = benchmark.open(submission, truth, problems, mode, wanted)
+    opened = benchmark.open(submission, truth, problems, mode, wanted, chosen.settings)
     if opened is None:
         return None, problems
-    prepared = Prepared(benchmark, truth, opened, manifest, _total(benchmark.card, len(every), problems), {}, [])
-    for step in benchmark.steps(mode):
+    total = _total(benchmark.card, len(every), problems)
+    prepared = Prepared(benchmark, chosen, truth, opened, manifest, total, {}, [])
+    for step in benchmark.steps(mode, chosen.settings):
         key = digest_of(
             [step.name, step.version, mode, truth.digest, opened.digest, code_digest(), versions(["hotcoco"])]
         )
@@ -104,6 +107,25 @@ def prepare(
         for record in records:
             problems.extend(record.problems)
     return prepared, problems
+
+
+def protocol_of(card: BenchmarkCard, name: str | None) -> ProtocolId:
+    """The identity of a protocol of a benchmark.
+
+    Raises:
+        Usage: the benchmark has no such protocol.
+    """
+    name = name or next(iter(card.protocols))
+    if name not in card.protocols:
+        raise Usage(f"{card.name} has no protocol {name!r}; it has {', '.join(card.protocols)}.")
+    return ProtocolId(
+        benchmark=card.name,
+        version=card.version,
+        name=name,
+        dataset=card.dataset,
+        split=card.split,
+        settings=card.protocols[name],
+    )
 
 
 def _total(card: BenchmarkCard, there: int, problems: Problems) -> int:

@@ -88,7 +88,7 @@ def _panels(
     bench = registry.benchmark(told.protocol.benchmark)
     problems = Problems(bench.tolerated)
     truth = read_references(bench, source(references, root), problems, told.mode)
-    opened = bench.open(Path(str(submission)), truth, problems, told.mode, None)
+    opened = bench.open(Path(str(submission)), truth, problems, told.mode, None, told.protocol.settings)
     if opened is None:
         raise Refused(problems)
     breakdown = next(iter(told.breakdowns.values()), {})

@@ -13,7 +13,7 @@ from vismark.jobs.manifest import read_run
 from vismark.jobs.places import remember
 from vismark.jobs.prepare import Prepared, References, prepare
 from vismark.problems import Problems, Refused, Usage, printable
-from vismark.results import Basis, Part, ProtocolId, Result, Scores, made, write_result
+from vismark.results import Basis, Part, Result, Scores, made, write_result
 from vismark.runtime.digests import digest_of, digest_of_parts
 from vismark.runtime.tables import table_digest, table_path, write_table
 
@@ -88,15 +88,24 @@ def compute(
 ) -> tuple[Result, dict[str, Sequence[object]]]:
     """The result and its per-sample columns; see `score`."""
     prepared, problems = prepare(
-        benchmark, submission, references=references, root=root, mode=mode, partial=partial, jobs=jobs, journal=journal
+        benchmark,
+        submission,
+        references=references,
+        root=root,
+        protocol=protocol,
+        mode=mode,
+        partial=partial,
+        jobs=jobs,
+        journal=journal,
     )
     if prepared is None or problems.errors:
         raise Refused(problems)
     card = prepared.benchmark.card
-    protocol_id = protocol_of(card, protocol)
     chosen = _chosen(card, metrics)
-    scores = prepared.benchmark.score(prepared.references, prepared.evidence)
-    result = _result(prepared, problems, scores, chosen, protocol_id, mode, submission, model)
+    settings = prepared.protocol.settings
+    opened = prepared.opened.submission
+    scores = prepared.benchmark.score(opened, prepared.references, prepared.evidence, mode, settings)
+    result = _result(prepared, problems, scores, chosen, mode, submission, model)
     if output is not None:
         if scores.table:
             write_table(table_path(output), scores.table)
@@ -105,25 +114,6 @@ def compute(
     for kept in prepared.journals:
         kept.remove()
     return result, dict(scores.table)
-
-
-def protocol_of(card: BenchmarkCard, name: str | None) -> ProtocolId:
-    """The identity of a protocol of a benchmark.
-
-    Raises:
-        Usage: the benchmark has no such protocol.
-    """
-    name = name or next(iter(card.protocols))
-    if name not in card.protocols:
-        raise Usage(f"{card.name} has no protocol {name!r}; it has {', '.join(card.protocols)}.")
-    return ProtocolId(
-        benchmark=card.name,
-        version=card.version,
-        name=name,
-        dataset=card.dataset,
-        split=card.split,
-        settings=card.protocols[name],
-    )
 
 
 def _chosen(card: BenchmarkCard, metrics: Sequence[str] | None) -> list[str]:
@@ -139,7 +129,6 @@ def _result(
     problems: Problems,
     scores: Scores,
     chosen: Sequence[str],
-    protocol: ProtocolId,
     mode: Mode,
     submission: Path,
     model: str | None,
@@ -155,8 +144,8 @@ def _result(
     return Result(
         model=printable(model or (manifest.predictor if manifest else submission.resolve().stem)),
         kind="control" if control else "scored",
-        protocol=protocol,
-        protocol_digest=protocol.digest,
+        protocol=prepared.protocol,
+        protocol_digest=prepared.protocol.digest,
         mode=mode,
         references=prepared.references.digest,
         reference_samples=digest_of_parts(digests["reference_digest"]),
