@@ -110,14 +110,18 @@ def _(answer: Panoptic, request: PanopticSegment, amount: float) -> Panoptic:
     height, width = answer.ids.shape
     reach = np.array([height, width]) * amount / 10
     ids, segments = np.zeros_like(answer.ids), []
+    taken = {segment.category for segment in answer.segments}
     for segment in answer.segments:
         dropped, renamed = random.random(2) < amount
         down, right = np.rint(random.uniform(-reach, reach)).astype(int)
-        category = int(random.choice([c.id for c in request.categories]))
+        # A stuff category has one segment in an image, so a new name is a thing's or one that is free.
+        free = [c.id for c in request.categories if c.isthing or c.id not in taken]
+        category = int(random.choice(free)) if renamed else segment.category
         if dropped:
             continue
+        taken.add(category)
         ids[_shifted(answer.ids == segment.id, int(down), int(right))] = segment.id
-        segments.append(Segment(segment.id, category if renamed else segment.category))
+        segments.append(Segment(segment.id, category))
     visible = set(np.unique(ids).tolist())
     return Panoptic(ids, tuple(s for s in segments if s.id in visible))
 

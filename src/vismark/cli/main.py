@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Annotated
 
@@ -88,4 +89,27 @@ def _run() -> int:
         return 130
     except BrokenPipeError:
         return 0
+    except MemoryError:
+        show.note("vismark: there is not enough memory for this (or a limit on it was reached).")
+        return 1
+    except OSError as error:
+        if error.errno not in _OUTSIDE:
+            raise
+        show.note(f"vismark: {error.filename or 'the disk'}: {error.strerror}.")
+        return 1
     return 0
+
+
+# What is the machine's or the user's doing, and no bug: full disks, forbidden folders, limits.
+_OUTSIDE = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EISDIR,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,10 @@ def score(
     partial: options.Partial = False,
     model: Annotated[str | None, typer.Option(help="Name of the model.")] = None,
     jobs: options.Jobs = None,
+    sandbox: Annotated[
+        bool,
+        typer.Option("--sandbox", help="Score in a child process with hard limits, for submissions from strangers."),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Score a submission: the official numbers, with everything needed to believe and repeat them.
@@ -34,6 +39,8 @@ def score(
       vismark score coco-panoptic predictions.json --references panoptic_val2017.json -o result.json
       vismark score shapes-panoptic runs/oracle -o oracle.json
     """
+    if sandbox:
+        raise typer.Exit(_sandboxed())
     from vismark.cli import show
     from vismark.jobs.score import score as job
 
@@ -56,6 +63,14 @@ def score(
         print_result(result)
     if output is not None:
         show.note(f"Next: vismark report {output} -o report.html · vismark leaderboard show {benchmark} {output}")
+
+
+def _sandboxed() -> int:
+    """The same command in a child process with limits; its exit code."""
+    from vismark.runtime.sandbox import Bounds, run
+
+    arguments = [argument for argument in sys.argv[1:] if argument != "--sandbox"]
+    return run([sys.executable, "-m", "vismark", *arguments], Bounds())
 
 
 def measure(

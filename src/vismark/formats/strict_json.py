@@ -116,14 +116,17 @@ def _add_duplicates(data: bytes, problems: Problems, file: str) -> None:
     found: Counter[str] = Counter()
 
     def look(pairs: list[tuple[str, Any]]) -> None:
-        if len({key for key, _ in pairs}) < len(pairs):
-            found.update(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        once: set[str] = set()
+        for key, _ in pairs:
+            if key in once:
+                found[key] += 1
+            once.add(key)
 
     try:
         json.loads(data, object_pairs_hook=look)
     except RecursionError:
         problems.add("JSON_DEPTH", "the JSON is nested too deeply", file=file, fix="Write plain lists and objects.")
     for key, count in found.most_common(_MOST_KEYS):
-        message = f"the key {key!r} occurs more than once in {count} object(s)"
+        message = f"the key {key!r} is given again in the same object, {count} time(s)"
         fix = "Give every key once; readers disagree about which one counts."
         problems.add("JSON_DUPLICATE_KEY", message, file=file, value=key, fix=fix)

@@ -1,0 +1,5 @@
+"""``python -m vismark``."""
+
+from vismark.cli.main import run
+
+run()
