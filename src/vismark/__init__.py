@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vismark.jobs.report import report
     from vismark.jobs.requests import requests
     from vismark.jobs.score import score
-    from vismark.jobs.status import status
+    from vismark.jobs.submission import status
     from vismark.jobs.verify import verify
 
 _HOMES = {
@@ -30,7 +30,7 @@ _HOMES = {
     "report": "vismark.jobs.report",
     "requests": "vismark.jobs.requests",
     "score": "vismark.jobs.score",
-    "status": "vismark.jobs.status",
+    "status": "vismark.jobs.submission",
     "submission": "vismark.jobs.predict",
     "verify": "vismark.jobs.verify",
 }

@@ -95,7 +95,7 @@ def test_json_with_values_replaced_removed_or_doubled(case: Case, data: st.DataO
 def test_json_of_one_image_leaves_the_others_alone(case: Case, data: st.DataObject, mode: str) -> None:
     clean = examine(case, mode)
     content = copy.deepcopy(case.prediction)
-    *way, last = data.draw(st.sampled_from([place for place in places(content["annotations"][0])]))
+    *way, last = data.draw(st.sampled_from(places(content["annotations"][0])))
     parent = content["annotations"][0]
     for key in way:
         parent = parent[key]

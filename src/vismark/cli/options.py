@@ -53,6 +53,12 @@ Shard = Annotated[
 ]
 
 
+def again(references: str | None, root: Path | None) -> str:
+    """The options that name the references, for the next command that is suggested."""
+    found = [("--references", references), ("--root", root)]
+    return "".join(f" {name} {value}" for name, value in found if value is not None)
+
+
 def references(text: str | None) -> str | dict[str, str] | None:
     """The value of ``--references``: a path, or paths by name.
 

@@ -30,8 +30,8 @@ def predict(
     \b
     Examples:
       vismark predict oracle shapes-panoptic -o runs/oracle --set amount=0.2
-      vismark predict my_module:MyModel coco-panoptic -o runs/mine --limit 100
-      vismark predict my_module:MyModel coco-panoptic -o runs/mine --shard 0/8
+      vismark predict my_module:MyModel coco-panoptic -o runs/first --limit 100
+      vismark predict my_module:MyModel coco-panoptic -o runs/all --shard 0/8
     """
     from vismark.cli import show
     from vismark.jobs.predict import predict as job
@@ -50,7 +50,7 @@ def predict(
     )
     if made.finished:
         typer.echo(f"{output}: {len(made.ids)} predictions")
-        show.note(f"Next: vismark score {benchmark} {output} -o result.json")
+        show.note(f"Next: vismark score {benchmark} {output}{options.again(references, root)} -o result.json")
     else:
         typer.echo(f"{output}: shard {made.shard.rank}/{made.shard.world} is complete, other shards are not")
         show.note(f"Next: run the other shards; `vismark status {output}` lists what is missing")

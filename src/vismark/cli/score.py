@@ -104,7 +104,7 @@ def measure(
     )
     for step, count in made.items():
         typer.echo(f"{step}: evidence of {count} samples")
-    show.note(f"Next: vismark score {benchmark} {submission} -o result.json")
+    show.note(f"Next: vismark score {benchmark} {submission}{options.again(references, root)} -o result.json")
 
 
 def print_result(result: Result) -> None:

@@ -51,6 +51,11 @@ def findings(problems: Iterable[Problem], *, stderr: bool = False) -> None:
         out.print(f"… and {len(shown) - _SHOWN} more; --json lists all.")
 
 
+def problems(found: Problems) -> None:
+    """Findings as JSON to stdout: counts, totals by code, and the findings themselves."""
+    json({"errors": found.errors, "warnings": found.warnings, "totals": found.totals, "problems": found.items})
+
+
 def summary(problems: Problems) -> str:
     """How many findings of which kind, in one line."""
     codes = ", ".join(f"{code} ×{count}" for code, count in problems.totals.most_common())

@@ -12,8 +12,6 @@ from vismark.cli import options
 
 def status(
     folder: Annotated[Path, typer.Argument(help="A folder that `vismark predict` works or worked in.")],
-    references: options.ReferencesOption = None,
-    root: options.Root = None,
     as_json: options.Json = False,
 ) -> None:
     """Tell how far a submission is and which predictions are missing.
@@ -23,9 +21,9 @@ def status(
       vismark status runs/mine
     """
     from vismark.cli import show
-    from vismark.jobs.status import status as job
+    from vismark.jobs.submission import status as job
 
-    progress = job(folder, references=options.references(references), root=root)
+    progress = job(folder)
     if as_json:
         show.json(progress)
         return

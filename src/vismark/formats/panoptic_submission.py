@@ -35,7 +35,10 @@ class PanopticSubmission:
 
 def locate(path: Path, problems: Problems) -> Path | None:
     """The JSON file of a submission: `path` itself, or the only one in the folder `path`."""
-    if not path.is_dir():
+    try:
+        if not path.is_dir():
+            return path
+    except OSError:  # no possible path; reading it says why
         return path
     found = sorted(one for one in path.glob("*.json") if one.name not in SIDE_FILES)
     if len(found) == 1:

@@ -12,6 +12,10 @@ from vismark.results import Result, read_result
 from vismark.runtime.tables import read_table, table_path
 
 
+# What two results must share for their numbers to be comparable: the measurement, the truth, and the samples.
+_COMPARABLE = ("protocol_digest", "references", "partial")
+
+
 class Change(msgspec.Struct, frozen=True):
     """A value that is `before` in A and `after` in B; `delta` where both are numbers."""
 
@@ -48,7 +52,7 @@ def diff(a: str | Path, b: str | Path, *, samples: int = 20) -> Difference:
     return Difference(
         a=first.model,
         b=second.model,
-        comparable=first.protocol_digest == second.protocol_digest and first.references == second.references,
+        comparable=all(getattr(first, name) == getattr(second, name) for name in _COMPARABLE),
         identity=_identity(first, second),
         metrics=[
             _change(name, first.metrics.get(name), second.metrics.get(name))
@@ -63,7 +67,7 @@ def diff(a: str | Path, b: str | Path, *, samples: int = 20) -> Difference:
 def _identity(first: Result, second: Result) -> list[Change]:
     pairs: dict[str, tuple[Any, Any]] = {
         name: (getattr(first, name), getattr(second, name))
-        for name in ("model", "protocol_digest", "mode", "references", "reference_samples", "submission", "samples")
+        for name in ("model", *_COMPARABLE, "mode", "reference_samples", "submission", "samples")
     }
     pairs |= {"vismark": (first.made.vismark, second.made.vismark), "code": (first.made.code, second.made.code)}
     for name in sorted(first.made.packages.keys() | second.made.packages.keys()):

@@ -62,8 +62,8 @@ def predict(
     bench = registry.benchmark(benchmark)
     truth = read_references(bench, source(references, root), problems)
     model = _predictor(who, bench, truth, dict(settings or {})) if isinstance(who, str) else who
-    name = who if isinstance(who, str) else model.name
-    manifest = _manifest(name, bench, truth, dict(settings or {}), limit, seed, batch_size, shard)
+    described = model.describe() if hasattr(model, "describe") else {}
+    manifest = _manifest(model.name, bench, truth, {**(settings or {}), **described}, limit, seed, batch_size, shard)
     with Submission(bench, truth, Path(output), manifest, parse_shard(shard)) as folder:
         _run(model, folder, batch_size)
     if hasattr(model, "close"):

@@ -22,6 +22,7 @@ from vismark.runtime.shards import Shard
 from vismark.tasks import Request
 
 _WORK = ".journal"
+_IDS = "ids.json"
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -120,6 +121,7 @@ class Submission:
         if plan.is_file():
             self._check_same(plan)
         else:
+            write_bytes(plan.with_name(_IDS), msgspec.json.encode(self.ids))
             write_bytes(plan, msgspec.json.encode(self.manifest))
         try:
             self._journal.open()
@@ -180,16 +182,18 @@ class Progress(msgspec.Struct, frozen=True):
     missing: dict[str, list[str]] = {}
 
 
-def progress_of(path: Path, every: Sequence[str] | None) -> Progress:
-    """How far the submission in `path` is; `every` are the benchmark's ids, needed when the work is no part of them.
+def status(folder: str | Path) -> Progress:
+    """How far the predictions in `folder` are, and which are missing.
 
     Raises:
-        Refused: the folder holds no submission made by vismark.
+        Refused: the folder holds no predictions made by vismark.
     """
-    manifest, finished = read_plan(path)
-    ids = manifest.ids if manifest.ids is not None else tuple(every or ())
+    path = Path(folder)
+    manifest, finished = _read_plan(path)
     if finished:
-        return Progress(manifest.benchmark, manifest.predictor, len(ids), len(ids), True)
+        count = manifest.total if manifest.ids is None else len(manifest.ids)
+        return Progress(manifest.benchmark, manifest.predictor, count, count, True)
+    ids: list[str] = msgspec.json.decode((path / _WORK / _IDS).read_bytes())
     missing: dict[str, list[str]] = {}
     for rank in range(manifest.world):
         shard = Shard(rank, manifest.world)
@@ -199,7 +203,7 @@ def progress_of(path: Path, every: Sequence[str] | None) -> Progress:
     return Progress(manifest.benchmark, manifest.predictor, len(ids), len(ids) - left, False, missing)
 
 
-def read_plan(path: Path) -> tuple[Manifest, bool]:
+def _read_plan(path: Path) -> tuple[Manifest, bool]:
     """The manifest of a folder that `predict` works or worked in, and whether it is finished.
 
     Raises:

@@ -88,6 +88,9 @@ def _compare(told: Result, again: Result, file: str, problems: Problems) -> None
                 file=file,
                 where=f"/metrics/{name}",
             )
+    for name in ("basis", "breakdowns"):
+        if getattr(told, name) != getattr(again, name):
+            problems.add("VERIFY_NUMBER", f"{name} come out differently", file=file, where=f"/{name}")
     for name, a, b in (("vismark", told.made.vismark, again.made.vismark), ("code", told.made.code, again.made.code)):
         if a != b:
             problems.add(
