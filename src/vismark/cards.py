@@ -45,6 +45,7 @@ class MetricSpec(msgspec.Struct, frozen=True, kw_only=True):
         digits: decimals for display, after scaling.
         equals: official tool and version whose number it is, or "" for an extension.
         tolerance: "bits", or the largest absolute difference from the official number.
+        protocols: the protocols that measure it; empty for all of the benchmark.
     """
 
     name: str
@@ -57,6 +58,7 @@ class MetricSpec(msgspec.Struct, frozen=True, kw_only=True):
     digits: int = 3
     equals: str = ""
     tolerance: float | Literal["bits"] = "bits"
+    protocols: tuple[str, ...] = ()
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +110,10 @@ class BenchmarkCard(Card, frozen=True, kw_only=True):
     generator: str = ""
     samples: int | None = None
     submission: str = ""
+
+    def measured(self, protocol: str) -> list[str]:
+        """Names of the metrics that a protocol measures."""
+        return [spec.name for spec in self.metrics if not spec.protocols or protocol in spec.protocols]
 
     def metric(self, name: str) -> MetricSpec:
         """The specification of the metric `name`.

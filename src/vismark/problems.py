@@ -74,14 +74,17 @@ class Problems:
         value: Any = "",
     ) -> None:
         """Record one finding; `value` is shortened to 120 characters and made printable."""
+        if self.totals[code] >= CAP_PER_CODE:
+            self._count(code, "warning" if severity == "error" and code in self.demote else severity)
+            return
         self.append(
             Problem(
                 code=code,
                 severity=severity,
                 message=printable(message, 400),
-                fix=fix,
+                fix=printable(fix, 400),
                 file=printable(file),
-                where=where,
+                where=printable(where),
                 item=printable(str(item)),
                 value=printable(value if isinstance(value, str) else repr(value)),
             )
@@ -91,10 +94,13 @@ class Problems:
         """Record a finding made elsewhere (by a worker, or read back from a journal)."""
         if problem.severity == "error" and problem.code in self.demote:
             problem = msgspec.structs.replace(problem, severity="warning")
-        self.totals[problem.code] += 1
-        self._severities[problem.severity] += 1
+        self._count(problem.code, problem.severity)
         if self.totals[problem.code] <= CAP_PER_CODE:
             self.items.append(problem)
+
+    def _count(self, code: str, severity: Severity) -> None:
+        self.totals[code] += 1
+        self._severities[severity] += 1
 
     def extend(self, problems: Iterable[Problem]) -> None:
         """Record several findings in order."""

@@ -34,6 +34,13 @@ class Segment(msgspec.Struct, frozen=True):
     score: float | None = None
 
 
+class RLE(msgspec.Struct, frozen=True):
+    """A mask as run lengths of COCO: `size` is (height, width), `counts` the compressed string."""
+
+    size: tuple[int, int]
+    counts: bytes
+
+
 @dataclass(frozen=True)
 class Picture:
     """An image that is read when it is looked at.
@@ -94,7 +101,50 @@ class PanopticSegment(Request):
     answer: ClassVar[type] = Panoptic
 
 
-Prediction = Panoptic
+@dataclass(frozen=True)
+class Detections:
+    """Objects found in an image.
+
+    Attributes:
+        boxes: float32 of shape (N, 4): left, top, right, bottom in pixels from the top left corner of the image.
+        scores: float32 of shape (N,); only their order counts.
+        categories: int64 of shape (N,), ids of the data set.
+        masks: one `RLE` an object, of the size of the image; None from a model without masks.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    categories: NDArray[np.int64]
+    masks: tuple[RLE, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Detect(Request):
+    """Find the objects of the given categories; `masks` tells whether masks are wanted beside boxes."""
+
+    image: Picture
+    categories: tuple[Category, ...]
+    masks: bool
+    answer: ClassVar[type] = Detections
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """A semantic map: `labels` int32 of shape (height, width), each the position of a category in the request.
+
+    255 claims nothing. Every pixel has to be claimed, except where the truth has no label either.
+    """
+
+    labels: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class SemanticSegment(Request):
+    """Give every pixel of an image one of the categories; the label is the position of the category, from 0."""
+
+    image: Picture
+    categories: tuple[Category, ...]
+    answer: ClassVar[type] = LabelMap
 
 
 class Requests(Protocol):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import vismark
+from vismark.datasets.shapes.write import ensure
 
 SAMPLE = Path(__file__).parents[3] / "shared" / "data" / "panoptic_sample"
 GROUPS = {"All": "", "Things": "_th", "Stuff": "_st"}
@@ -49,7 +50,7 @@ def test_shapes_equal_panopticapi(
     tmp_path: Path, shapes_cache: Path, monkeypatch: pytest.MonkeyPatch, amount: float
 ) -> None:
     vismark.predict("oracle", "shapes-panoptic", tmp_path / "run", settings={"amount": amount})
-    (folder,) = (shapes_cache / "shapes").iterdir()
+    folder = ensure()
     theirs = official(folder / "annotations" / "panoptic_val.json", tmp_path / "run" / "predictions.json", monkeypatch)
     ours = vismark.score("shapes-panoptic", tmp_path / "run")
     for group, suffix in GROUPS.items():

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import vismark
+from vismark.datasets.shapes.write import ensure
 from vismark.problems import Missing
 
 
@@ -25,7 +26,7 @@ def scored(tmp_path: Path) -> Path:
 @pytest.fixture
 def server(shapes_cache: Path) -> Iterator[tuple[str, list[str]]]:
     """The shapes pictures on loopback, and the list of what was asked for."""
-    (folder,) = (shapes_cache / "shapes").iterdir()
+    folder = ensure()
     asked: list[str] = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
@@ -66,7 +67,7 @@ def test_pictures_are_fetched_only_when_asked_and_only_those_shown(
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     address, asked = server
-    (folder,) = (shapes_cache / "shapes").iterdir()
+    folder = ensure()
     truth = json.loads((folder / "annotations" / "panoptic_val.json").read_text())
     for image in truth["images"]:
         image["coco_url"] = f"{address}/{image['file_name']}"

@@ -67,10 +67,7 @@ def sane(output: bytes) -> bool:
     return all(c == "\n" or c.isprintable() for c in output.decode())
 
 
-_MANIFEST = pytest.param(
-    "manifest",
-    marks=pytest.mark.xfail(strict=True, reason="problems.py: `Problems.add` does not pass `fix` to `printable`"),
-)
+_MANIFEST = "manifest"
 
 
 @pytest.mark.parametrize("name", [*(name for name in CASES if name != "manifest"), _MANIFEST])

@@ -174,7 +174,6 @@ def test_the_command_line_refuses_with_code_1(name: str, tmp_path: Path) -> None
     assert tree(tmp_path) == before
 
 
-@pytest.mark.xfail(strict=True, reason="jobs/manifest.py: `beside` and `is_file` raise OSError for such a path")
 def test_an_impossible_path_on_the_command_line(tmp_path: Path) -> None:
     case = build(tmp_path).save()
     ran = vismark("check", "coco-panoptic", tmp_path / ("x" * 5000), "--references", case.references)

@@ -14,7 +14,7 @@ import msgspec
 
 from vismark.benchmarks.base import Benchmark
 from vismark.problems import Usage
-from vismark.tasks import Panoptic, PanopticSegment, Request, Segment
+from vismark.tasks import LabelMap, Panoptic, PanopticSegment, Request, Segment, SemanticSegment
 
 
 class OracleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,7 +32,7 @@ class Control:
 
     def __init__(self, name: str, benchmark: Benchmark, settings: Any, answer: Callable[[Any], Any]) -> None:
         self.name = name
-        self.tasks: tuple[type[Request], ...] = (PanopticSegment,)
+        self.tasks: tuple[type[Request], ...] = (Request,)  # whatever the benchmark asks
         self.settings = settings
         self.answer = answer
 
@@ -95,6 +95,14 @@ def _(request: PanopticSegment) -> Panoptic:
     return Panoptic(np.zeros((request.image.height, request.image.width), dtype=np.uint32), ())
 
 
+@blank.register
+def _(request: SemanticSegment) -> LabelMap:
+    """The first category everywhere: a label map has to claim every pixel."""
+    import numpy as np
+
+    return LabelMap(np.zeros((request.image.height, request.image.width), dtype=np.int32))
+
+
 @singledispatch
 def degrade(answer: Any, request: Any, amount: float) -> Any:
     """`answer` damaged by `amount`, from the request's seed."""
@@ -124,6 +132,26 @@ def _(answer: Panoptic, request: PanopticSegment, amount: float) -> Panoptic:
         segments.append(Segment(segment.id, category))
     visible = set(np.unique(ids).tolist())
     return Panoptic(ids, tuple(s for s in segments if s.id in visible))
+
+
+@degrade.register
+def _(answer: LabelMap, request: SemanticSegment, amount: float) -> LabelMap:
+    """Each class is renamed with probability `amount`, and its region shifted by up to 10·amount % of the image."""
+    import numpy as np
+
+    random = np.random.default_rng(request.seed)
+    reach = np.array(answer.labels.shape) * amount / 10
+    present = [label for label in np.unique(answer.labels).tolist() if label < len(request.categories)]
+    names = {label: int(random.integers(len(request.categories))) for label in present if random.random() < amount}
+    # Renamed in place first, so that shifting leaves no pixel without a label.
+    labels = answer.labels.copy()
+    for label in present:
+        labels[answer.labels == label] = names.get(label, label)
+    for label in present:
+        down, right = np.rint(random.uniform(-reach, reach)).astype(int)
+        moved = _shifted(answer.labels == label, int(down), int(right))
+        labels[moved & (labels < len(request.categories))] = names.get(label, label)
+    return LabelMap(labels)
 
 
 def _shifted(mask: Any, down: int, right: int) -> Any:

@@ -1,7 +1,8 @@
 """Panoptic segmentation: panoptic quality of a COCO panoptic submission (`coco-panoptic` and its kin).
 
 Equal to panopticapi 7bb4655 within 1e-12: that tool adds per-core sums of IoU, so its own last bits depend on the
-number of cores; ours are one sum in the order of the ground truth.
+number of cores; ours are one sum in the order of the ground truth. The protocol `boundary` (an extension of the COCO
+task) matches by boundaries too and equals boundary-iou-api 37d2558.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vismark.benchmarks.base import Mode, Opened, Source, Step
 from vismark.benchmarks.panels import Bar, Bars, Gallery, Panel, Sample, View
@@ -33,6 +34,14 @@ from vismark.results import Scores
 from vismark.runtime.atomic import write_bytes
 from vismark.runtime.seeds import seed_for
 from vismark.tasks import Panoptic, PanopticSegment, Picture, Request, Segment
+
+Number = TypeVar("Number")
+
+_QUALITIES = ("PQ", "SQ", "RQ")
+_COLLIDES = (
+    "a segment has the id that boundary-iou-api takes for the inside of segments (largest category id + 1), "
+    "which spoils that segment there; here it counts like any other"
+)
 
 
 class PanopticBenchmark:
@@ -82,13 +91,10 @@ class PanopticBenchmark:
         """The whole image as one segment of the category that covers most of the ground truth."""
         import numpy as np
 
-        areas: dict[int, int] = {}
-        for annotation in truth.annotations.values():
-            for segment in annotation.segments_info:
-                areas[segment.category_id] = areas.get(segment.category_id, 0) + segment.area
-        most = max(sorted(areas), key=lambda category: areas[category])
-        height, width = picture_of(truth, request.id).height, picture_of(truth, request.id).width
-        return Panoptic(np.ones((height, width), dtype=np.uint32), (Segment(1, most),))
+        picture = picture_of(truth, request.id)
+        return Panoptic(
+            np.ones((picture.height, picture.width), dtype=np.uint32), (Segment(1, truth.largest_category),)
+        )
 
     def writer(self, path: Path, truth: PanopticTruth) -> PanopticWriter:
         """Writes ``predictions.json`` and ``predictions/*.png`` into the folder `path`."""
@@ -115,8 +121,8 @@ class PanopticBenchmark:
         return Opened(submission, ids, digest)
 
     def steps(self, mode: Mode, settings: Mapping[str, Any]) -> Sequence[Step]:
-        """Matching: the only step."""
-        return (MatchStep(mode),)
+        """Matching: the only step; with the setting `dilation_ratio` by boundaries too."""
+        return (MatchStep(mode, settings.get("dilation_ratio")),)
 
     def score(
         self,
@@ -127,20 +133,22 @@ class PanopticBenchmark:
         settings: Mapping[str, Any],
     ) -> Scores:
         """PQ, SQ and RQ over all, things and stuff; by category; by image; 95 % bootstrap intervals over images."""
-        records = evidence[MatchStep.name]
+        (records,) = evidence.values()
         rows = [record.stats for record in records]
+        prefix = "boundary_" if "dilation_ratio" in settings else ""
         groups = {kind: [c.id for c in truth.categories.values() if c.isthing is kind] for kind in (True, False)}
         metric = PanopticQuality(things=groups[True], stuff=groups[False])
         categories = metric.categories(rows)
-        metrics = metric.reduce(rows)
+        metrics = _named(prefix, metric.reduce(rows))
         present = {name: sum(c in categories for c in members) for name, members in groups.items()}
         counts = {"": sum(present.values()), "_th": present[True], "_st": present[False]}
         return Scores(
             metrics=metrics,
-            intervals=metric.intervals(rows),
-            counts={name + group: n for group, n in counts.items() for name in ("PQ", "SQ", "RQ")},
-            breakdowns={"category": {truth.categories[c].name: values for c, values in categories.items()}},
-            table=_table(records),
+            intervals=_named(prefix, metric.intervals(rows)),
+            counts={prefix + name + group: n for group, n in counts.items() for name in _QUALITIES},
+            breakdowns={"category": {truth.categories[c].name: _named(prefix, v) for c, v in categories.items()}},
+            table=_table(records, prefix),
+            why=dict.fromkeys(metrics, _COLLIDES) if prefix and _collides(truth, submission) else {},
             warnings=[_undefined(name) for name, value in metrics.items() if value is None],
         )
 
@@ -154,7 +162,8 @@ class PanopticBenchmark:
         """A bar a category, and the images named in `worst` (id, note) with truth and prediction laid over them."""
         kinds = {c.name: "things" if c.isthing else "stuff" for c in truth.categories.values()}
         bars = [
-            Bar(name, numbers["PQ"], kinds.get(name, ""), tuple(numbers.items())) for name, numbers in breakdown.items()
+            Bar(name, next(iter(numbers.values())), kinds.get(name, ""), tuple(numbers.items()))
+            for name, numbers in breakdown.items()
         ]
         categories = tuple(truth.categories.values())
         note = "PQ of each category that occurs in the truth or the predictions."
@@ -268,17 +277,32 @@ def listed_only(ids: Any, segments: Sequence[Segment]) -> Panoptic:
     return Panoptic(ids, tuple(s for s in segments if s.id in painted))
 
 
-def _table(records: Sequence[Matched]) -> dict[str, Sequence[Any]]:
+def _named(prefix: str, numbers: Mapping[str, Number]) -> dict[str, Number]:
+    """`numbers` with `prefix` before the names of qualities; sums and counts keep theirs."""
+    return {prefix + name if name[:2] in _QUALITIES else name: number for name, number in numbers.items()}
+
+
+def _collides(truth: PanopticTruth, submission: PanopticSubmission) -> bool:
+    """Whether a segment has the id with which boundary-iou-api marks the inside of segments, and so spoils it."""
+    mark = max(truth.categories) + 1
+    return any(
+        segment.id == mark
+        for id, annotation in submission.annotations.items()
+        for segment in (*annotation.segments_info, *truth.annotations[id].segments_info)
+    )
+
+
+def _table(records: Sequence[Matched], prefix: str) -> dict[str, Sequence[Any]]:
     """Per-image numbers; PQ is the mean over the categories of the image, as the metric itself on one image."""
-    columns: dict[str, Any] = {name: [] for name in ("id", "PQ", "SQ", "RQ", "TP", "FP", "FN", "iou")}
+    columns: dict[str, Any] = {name: [] for name in ("id", *_QUALITIES, "TP", "FP", "FN", "iou")}
     for record in records:
         parts = [quality(s.iou, s.tp, s.fp, s.fn) for s in record.stats if s.tp or s.fp or s.fn]
         columns["id"].append(record.id)
-        for name in ("PQ", "SQ", "RQ"):
+        for name in _QUALITIES:
             columns[name].append(sum(p[name] for p in parts) / len(parts) if parts else None)
         for name in ("TP", "FP", "FN", "iou"):
             columns[name].append(sum(p[name] for p in parts))
-    return columns
+    return _named(prefix, columns)
 
 
 def _undefined(name: str) -> Problem:

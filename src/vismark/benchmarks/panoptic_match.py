@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vismark.benchmarks.base import Evidence, Mode
 from vismark.formats import png
+from vismark.formats.idmaps import counts
 from vismark.formats.panoptic import PanopticTruth, PredictedAnnotation, TrueAnnotation, ids_from_rgb
 from vismark.formats.panoptic_submission import PanopticSubmission
+from vismark.metrics import boundary
 from vismark.metrics.panoptic import VOID, Stat, TrueSegment, match
 from vismark.problems import Problems, Severity
 from vismark.runtime.digests import digest_of
@@ -36,19 +38,24 @@ class Matched(Evidence, frozen=True, kw_only=True):
 
 
 class MatchStep:
-    """Matches predicted with true segments (panopticapi 7bb4655, `pq_compute_single_core`)."""
+    """Matches predicted with true segments (panopticapi 7bb4655, `pq_compute_single_core`).
 
-    name = "panoptic-match"
+    Args:
+        ratio: match by boundaries too (boundary-iou-api 37d2558); their width as a share of the image's diagonal.
+    """
+
     version = 1
     record = Matched
     workers: Literal["threads", "processes"] = "threads"
 
-    def __init__(self, mode: Mode) -> None:
+    def __init__(self, mode: Mode, ratio: float | None = None) -> None:
+        self.name = "panoptic-match" if ratio is None else f"boundary-match-{ratio}"
         self.mode = mode
+        self.ratio = ratio
 
     def run(self, submission: PanopticSubmission, truth: PanopticTruth, ids: Sequence[str]) -> list[Matched]:
         """The evidence of the samples `ids`; faults are in the records, nothing is raised."""
-        return [_Pair(submission, truth, id, self.mode).matched() for id in ids]
+        return [_Pair(submission, truth, id, self.mode, self.ratio).matched() for id in ids]
 
     def fingerprint(self, submission: PanopticSubmission, truth: PanopticTruth, id: str) -> tuple[str, str]:
         """Digests of the predicted and the true PNG as they are now; ("", "") when one cannot be read."""
@@ -63,9 +70,12 @@ class MatchStep:
 class _Pair:
     """One image: its two annotations and its two files."""
 
-    def __init__(self, submission: PanopticSubmission, truth: PanopticTruth, id: str, mode: Mode) -> None:
+    def __init__(
+        self, submission: PanopticSubmission, truth: PanopticTruth, id: str, mode: Mode, ratio: float | None
+    ) -> None:
         self.id = id
         self.mode = mode
+        self.ratio = ratio
         self.problems = Problems()
         self.true: TrueAnnotation = truth.annotations[id]
         self.predicted: PredictedAnnotation = submission.annotations[id]
@@ -89,7 +99,8 @@ class _Pair:
             if found is not None:
                 digests["digest"] = digest_of(found[0])
                 broadcast = (found[1].height, found[1].width) != size
-                stats = self._compare(data, found[0]) if broadcast else self._match(data, found[0])
+                plain = broadcast or self.ratio is not None
+                stats = self._compare(data, found[0]) if plain else self._match(data, found[0])
         return Matched(id=self.id, stats=stats, problems=tuple(self.problems), **digests)
 
     def _inspect(
@@ -145,14 +156,11 @@ class _Pair:
 
     def _compare(self, true_data: bytes, predicted_data: bytes) -> tuple[Stat, ...]:
         """The plain form of `_match`: names ids that do not fit, and stretches maps one pixel wide as NumPy does."""
-        import numpy as np
-
         truth = self._decode(true_data, "REF_PNG_UNREADABLE", self.true_file)
         predicted = self._decode(predicted_data, "SUB_PNG_UNREADABLE", self.predicted_file)
         if truth is None or predicted is None:
             return ()
-        values, counts = np.unique(predicted, return_counts=True)
-        painted = dict(zip(values.tolist(), counts.tolist(), strict=True))
+        painted = counts(predicted)
         listed = {one.id for one in self.predicted.segments_info}
         unlisted, absent = sorted(painted.keys() - listed - {VOID}), sorted(listed - painted.keys())
         for id in unlisted[:_MOST_IDS]:
@@ -168,7 +176,10 @@ class _Pair:
         if unlisted or absent:
             return ()
         segments = [TrueSegment(s.id, s.category_id, s.area, s.iscrowd == 1) for s in self.true.segments_info]
-        stats = match(truth, segments, predicted, {s.id: s.category_id for s in self.predicted.segments_info})
+        categories = {s.id: s.category_id for s in self.predicted.segments_info}
+        if self.ratio is not None:
+            return boundary.match(truth, segments, predicted, categories, self.ratio)
+        stats = match(truth, segments, predicted, categories)
         self._check_areas(stats)
         return stats
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from vismark.cli import options
+from vismark.problems import printable
 
 
 def check(
@@ -42,7 +43,7 @@ def check(
         show.problems(problems)
     else:
         show.findings(problems)
-        typer.echo(f"{submission.name}: {show.summary(problems)}")
+        typer.echo(f"{printable(submission.name)}: {show.summary(problems)}")
     if problems.errors:
         raise typer.Exit(1)
     show.note(f"Next: vismark score {benchmark} {submission}{options.again(references, root)} -o result.json")

@@ -110,6 +110,7 @@ _OUTSIDE = {
     errno.EFBIG,
     errno.EISDIR,
     errno.EMFILE,
+    errno.ENAMETOOLONG,
     errno.ENFILE,
     errno.ENOSPC,
     errno.ENOTDIR,

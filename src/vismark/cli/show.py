@@ -22,7 +22,7 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else 160, highlight=False, soft_wrap=True)
+    return Console(stderr=stderr, width=None if stream.isatty() else 160, highlight=False, soft_wrap=True, emoji=False)
 
 
 def note(text: str) -> None:

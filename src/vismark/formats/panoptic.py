@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,15 @@ class PanopticTruth:
     folder: Path
     pictures: Path | None
     digest: str
+
+    @cached_property
+    def largest_category(self) -> int:
+        """The category whose stated areas sum to most; the smallest id of several."""
+        areas = dict.fromkeys(sorted(self.categories), 0)
+        for annotation in self.annotations.values():
+            for segment in annotation.segments_info:
+                areas[segment.category_id] += segment.area
+        return max(areas, key=lambda category: areas[category])
 
 
 class PredictedSegment(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vismark.problems import printable
 
@@ -143,12 +143,25 @@ def decode(data: bytes) -> NDArray[np.uint8]:
     Raises:
         PngFault: UNREADABLE when the compressed data is broken.
     """
+    return _pixels(data, "uint8")
+
+
+def decode_values(data: bytes) -> NDArray[np.int32]:
+    """The values of an inspected PNG of one channel with 8 or 16 bits as int32, shape (height, width).
+
+    Raises:
+        PngFault: UNREADABLE when the compressed data is broken.
+    """
+    return _pixels(data, "int32")
+
+
+def _pixels(data: bytes, kind: str) -> NDArray[Any]:
     import numpy as np
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            return np.asarray(image, dtype=np.uint8)
+            return np.asarray(image, dtype=kind)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise PngFault("UNREADABLE", f"cannot be decoded: {error}", "Write it again.") from error
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from types import GenericAlias
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -66,12 +68,12 @@ class Batch(Generic[Record]):
 
     def column(self, field: str) -> list[Any]:
         """The raw values of a field."""
-        return [getattr(one, field) for one in self.records]
+        return list(map(attrgetter(field), self.records))
 
     def integers(self, field: str, *, required: bool = True, code: str = "FIELD_TYPE") -> Column:
         """A field of integers as int64; integral decimal numbers are taken, with a warning."""
         values = self.column(field)
-        if set(map(type, values)) == {int} and -_LARGEST < min(values) and max(values) < _LARGEST:
+        if set(map(type, values)) == {int} and min(values) > -_LARGEST and max(values) < _LARGEST:
             return Column(np.fromiter(values, np.int64, len(values)), np.ones(len(values), bool))
         found = [self._integer(index, field, value, required, code) for index, value in enumerate(values)]
         known = np.array([one is not None for one in found], bool)
@@ -146,7 +148,7 @@ def batches(
         title: shown with progress.
     """
     pointer, pieces = f"/{name}", document.array(name)
-    decoder, one = msgspec.json.Decoder(list[record]), msgspec.json.Decoder(record)  # type: ignore[valid-type]
+    decoder, one = msgspec.json.Decoder(GenericAlias(list, (record,))), msgspec.json.Decoder(record)
     with Bar(title or f"checking {document.report.file}", len(pieces or ())) as bar:
         for start in range(0, len(pieces or ()), BATCH):
             part = (pieces or [])[start : start + BATCH]
@@ -201,13 +203,12 @@ def _one_by_one(
 
 def _keys(records: Sequence[msgspec.Struct]) -> int:
     """The number of keys in decoded entries, nested ones included; keys that have no field are not counted."""
-    fields = records[0].__struct_fields__ if records else ()
     total = 0
-    for field in fields:
-        for value in (getattr(one, field) for one in records):
-            total += value is not UNSET
-            if isinstance(value, msgspec.Struct):
-                total += sum(getattr(value, inner) is not UNSET for inner in value.__struct_fields__)
+    for field in records[0].__struct_fields__ if records else ():
+        values = list(map(attrgetter(field), records))
+        total += len(values) - values.count(UNSET)
+        if any(issubclass(kind, msgspec.Struct) for kind in set(map(type, values))):
+            total += _keys([value for value in values if isinstance(value, msgspec.Struct)])
     return total
 
 

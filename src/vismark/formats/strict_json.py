@@ -45,7 +45,7 @@ def parse(data: bytes, problems: Problems, *, file: str, official: bool = False,
         official: parse as Python's `json` does (NaN literals, duplicate keys and all); duplicates are still reported.
         most: refuse text with more values, because each costs up to 200 bytes of memory.
     """
-    if not _is_utf8_text(data, problems, file):
+    if not is_utf8_text(data, problems, file):
         return None
     values = sum(data.count(mark) for mark in (b",", b"[", b"{"))
     if values > most:
@@ -55,18 +55,19 @@ def parse(data: bytes, problems: Problems, *, file: str, official: bool = False,
     try:
         value = json.loads(data) if official else msgspec.json.decode(data)
     except RecursionError:
-        problems.add("JSON_DEPTH", "the JSON is nested too deeply", file=file, fix="Write plain lists and objects.")
+        add_depth_fault(problems, file)
         return None
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-        problems.add("JSON_PARSE", _reason(data, error), file=file, where=_offset(error), fix=_remedy(data, error))
+        add_parse_fault(data, error, problems, file)
         return None
-    if len(_KEY.findall(data)) != _count_keys(value):
+    if count_key_tokens(data) != count_keys(value):
         # More key-like tokens than keys: text that looks like a key, or a key given twice. Look closely.
-        _add_duplicates(data, problems, file)
+        add_duplicates(data, problems, file)
     return value
 
 
-def _is_utf8_text(data: bytes, problems: Problems, file: str) -> bool:
+def is_utf8_text(data: bytes, problems: Problems, file: str) -> bool:
+    """Whether `data` begins like plain UTF-8; compressed files and other encodings are reported."""
     if data[:2] == b"\x1f\x8b":
         problems.add("JSON_ENCODING", "the file is compressed with gzip", file=file, fix="Unpack it with gunzip.")
         return False
@@ -78,6 +79,16 @@ def _is_utf8_text(data: bytes, problems: Problems, file: str) -> bool:
         problems.add("JSON_ENCODING", "the file is no UTF-8 text", file=file, fix="Save it as UTF-8.")
         return False
     return True
+
+
+def add_parse_fault(data: bytes, error: Exception, problems: Problems, file: str) -> None:
+    """Report text that is no JSON, with the place where the parser stopped."""
+    problems.add("JSON_PARSE", _reason(data, error), file=file, where=_offset(error), fix=_remedy(data, error))
+
+
+def add_depth_fault(problems: Problems, file: str) -> None:
+    """Report JSON that is nested more deeply than a parser can follow."""
+    problems.add("JSON_DEPTH", "the JSON is nested too deeply", file=file, fix="Write plain lists and objects.")
 
 
 def _reason(data: bytes, error: Exception) -> str:
@@ -100,7 +111,8 @@ def _remedy(data: bytes, error: Exception) -> str:
     return "Write it with a JSON library, and wait until the file is closed."
 
 
-def _count_keys(value: Any) -> int:
+def count_keys(value: Any) -> int:
+    """How many keys the objects in a JSON value have together."""
     total, stack = 0, [value]
     while stack:
         one = stack.pop()
@@ -112,7 +124,15 @@ def _count_keys(value: Any) -> int:
     return total
 
 
-def _add_duplicates(data: bytes, problems: Problems, file: str) -> None:
+def count_key_tokens(data: bytes) -> int:
+    """How many pieces of JSON text look like a key: no fewer than there are keys, duplicates counted."""
+    if any(data.count(mark) for mark in (b'" ', b'"\t', b'"\n', b'"\r')):
+        return len(_KEY.findall(data))
+    return data.count(b'":')
+
+
+def add_duplicates(data: bytes, problems: Problems, file: str) -> None:
+    """Report every key that is given twice in the same object."""
     found: Counter[str] = Counter()
 
     def look(pairs: list[tuple[str, Any]]) -> None:
@@ -125,7 +145,7 @@ def _add_duplicates(data: bytes, problems: Problems, file: str) -> None:
     try:
         json.loads(data, object_pairs_hook=look)
     except RecursionError:
-        problems.add("JSON_DEPTH", "the JSON is nested too deeply", file=file, fix="Write plain lists and objects.")
+        add_depth_fault(problems, file)
     for key, count in found.most_common(_MOST_KEYS):
         message = f"the key {key!r} is given again in the same object, {count} time(s)"
         fix = "Give every key once; readers disagree about which one counts."

@@ -11,7 +11,6 @@ from vismark import registry
 from vismark.results import Result, read_result
 from vismark.runtime.tables import read_table, table_path
 
-
 # What two results must share for their numbers to be comparable: the measurement, the truth, and the samples.
 _COMPARABLE = ("protocol_digest", "references", "partial")
 

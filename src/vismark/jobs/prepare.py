@@ -89,8 +89,8 @@ def prepare(
     truth = read_references(benchmark, source(references, root), problems, mode)
     manifest = read_manifest(submission, name, problems)
     every = benchmark.requests(truth, 0).ids
-    part = manifest.ids if manifest else None
-    wanted = None if partial else [id for id in part if id in set(every)] if part is not None else every
+    part = frozenset(manifest.ids) if manifest and manifest.ids is not None else None
+    wanted = None if partial else every if part is None else [id for id in every if id in part]
     opened = benchmark.open(submission, truth, problems, mode, wanted, chosen.settings)
     if opened is None:
         return None, problems

@@ -92,9 +92,8 @@ def _panels(
     if opened is None:
         raise Refused(problems)
     breakdown = next(iter(told.breakdowns.values()), {})
-    return list(
-        bench.panels(truth, opened.submission, breakdown, _worst(bench.card.headline[0], columns, worst, opened.ids))
-    )
+    headline = next((name for name in bench.card.headline if name in columns), "")
+    return list(bench.panels(truth, opened.submission, breakdown, _worst(headline, columns, worst, opened.ids)))
 
 
 def _worst(column: str, columns: dict[str, list[Any]], count: int, known: Sequence[str]) -> list[tuple[str, str]]:

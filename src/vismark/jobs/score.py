@@ -101,7 +101,7 @@ def compute(
     if prepared is None or problems.errors:
         raise Refused(problems)
     card = prepared.benchmark.card
-    chosen = _chosen(card, metrics)
+    chosen = _chosen(card, prepared.protocol.name, metrics)
     settings = prepared.protocol.settings
     opened = prepared.opened.submission
     scores = prepared.benchmark.score(opened, prepared.references, prepared.evidence, mode, settings)
@@ -116,11 +116,13 @@ def compute(
     return result, dict(scores.table)
 
 
-def _chosen(card: BenchmarkCard, metrics: Sequence[str] | None) -> list[str]:
-    known = [spec.name for spec in card.metrics]
+def _chosen(card: BenchmarkCard, protocol: str, metrics: Sequence[str] | None) -> list[str]:
+    known = card.measured(protocol)
     unknown = sorted(set(metrics or ()) - set(known))
     if unknown:
-        raise Usage(f"{card.name} has no metric {', '.join(unknown)}; it has {', '.join(known)}.")
+        raise Usage(
+            f"The protocol {protocol} of {card.name} has no metric {', '.join(unknown)}; it has {', '.join(known)}."
+        )
     return [name for name in known if metrics is None or name in metrics]
 
 

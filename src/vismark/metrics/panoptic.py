@@ -7,18 +7,16 @@ segment is the stated one (`area`), not recounted; of several crowd segments of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-VOID = 0
+from vismark.formats.idmaps import counts, joint_counts
+from vismark.metrics.bootstrap import FEWEST, interval, resampled
 
-# Below this many images a bootstrap says nothing.
-_FEWEST_FOR_INTERVALS = 10
-# Images whose statistics are in memory at once while bootstrapping.
-_BLOCK = 512
+VOID = 0
 
 
 class TrueSegment(msgspec.Struct, frozen=True):
@@ -64,24 +62,48 @@ def match(
         ValueError: `predicted_segments` and the ids in `predicted` differ (0 may be in either).
     """
     segments = {segment.id: segment for segment in true_segments}
-    areas = _counts(predicted)
+    areas, shared = counts(predicted), joint_counts(truth, predicted)
+
+    def iou(t: int, s: int) -> float:
+        common = shared[t, s]
+        union = areas[s] + segments[t].area - common - shared.get((VOID, s), 0)
+        return common / union if union else float("inf")
+
+    return tally(segments, predicted_segments, areas, shared, iou)
+
+
+def tally(
+    segments: Mapping[int, TrueSegment],
+    predicted_segments: Mapping[int, int],
+    areas: Mapping[int, int],
+    shared: Mapping[tuple[int, int], int],
+    iou: Callable[[int, int], float],
+) -> Row:
+    """The statistics of one image from pixel counts and the IoU of (true id, predicted id).
+
+    Args:
+        segments: the true segments by id.
+        predicted_segments: id → category.
+        areas: predicted id → pixels.
+        shared: (true id, predicted id) → pixels in common, ascending.
+
+    Raises:
+        ValueError: `predicted_segments` and `areas` have other ids (0 may be in either).
+    """
     unlisted, absent = areas.keys() - predicted_segments.keys() - {VOID}, predicted_segments.keys() - areas.keys()
     if unlisted or absent:
         raise ValueError(f"ids without a segment: {sorted(unlisted)}; segments without a pixel: {sorted(absent)}")
-    shared = _pairs(truth, predicted)
-
     sums: dict[int, list[float]] = {}
     matched: set[tuple[str, int]] = set()
-    for (t, s), common in shared.items():
+    for t, s in shared:
         if t not in segments or s not in predicted_segments or segments[t].iscrowd:
             continue
         if segments[t].category != predicted_segments[s]:
             continue
-        union = areas[s] + segments[t].area - common - shared.get((VOID, s), 0)
-        iou = common / union if union else float("inf")
-        if iou > 0.5:
+        value = iou(t, s)
+        if value > 0.5:
             row = sums.setdefault(segments[t].category, [0.0, 0, 0, 0])
-            row[0] += iou
+            row[0] += value
             row[1] += 1
             matched |= {("true", t), ("predicted", s)}
 
@@ -101,7 +123,7 @@ def match(
             excused += shared.get((crowds[category], s), 0)
         if excused / areas[s] <= 0.5:
             sums.setdefault(category, [0.0, 0, 0, 0])[2] += 1
-    return tuple(Stat(c, iou, int(tp), int(fp), int(fn)) for c, (iou, tp, fp, fn) in sorted(sums.items()))
+    return tuple(Stat(c, iou_sum, int(tp), int(fp), int(fn)) for c, (iou_sum, tp, fp, fn) in sorted(sums.items()))
 
 
 class PanopticQuality:
@@ -147,20 +169,18 @@ class PanopticQuality:
 
         Categories that a replicate does not contain drop out of its means, as they do in `reduce`.
         """
-        if len(rows) < _FEWEST_FOR_INTERVALS:
+        if len(rows) < FEWEST:
             return {}
         occurring = sorted({stat.category for row in rows for stat in row})
         place = {category: number for number, category in enumerate(occurring)}
-        sums = np.zeros((replicates, 4 * len(occurring)))
-        random = np.random.default_rng(seed)
-        for start in range(0, len(rows), _BLOCK):
-            block = rows[start : start + _BLOCK]
-            values = np.zeros((len(block), len(occurring), 4))
-            for number, row in enumerate(block):
-                for stat in row:
-                    values[number, place[stat.category]] = (stat.iou, stat.tp, stat.fp, stat.fn)
-            weights = random.poisson(1.0, size=(replicates, len(block))).astype(np.float64)
-            sums += weights @ values.reshape(len(block), -1)
+
+        def vector(row: Row) -> NDArray[np.float64]:
+            values = np.zeros((len(occurring), 4))
+            for stat in row:
+                values[place[stat.category]] = (stat.iou, stat.tp, stat.fp, stat.fn)
+            return values.ravel()
+
+        sums = resampled(rows, vector, replicates, seed)
         iou, tp, fp, fn = np.moveaxis(sums.reshape(replicates, len(occurring), 4), -1, 0)
         weight = tp + 0.5 * fp + 0.5 * fn
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -178,11 +198,7 @@ class PanopticQuality:
                 continue
             for name, values in by_quality.items():
                 means = np.where(present[:, columns], values[:, columns], 0.0).sum(axis=1) / counts
-                ordered = np.sort(means)
-                found[name + group] = (
-                    float(ordered[_rank(0.025, means.size)]),
-                    float(ordered[_rank(0.975, means.size)]),
-                )
+                found[name + group] = interval(means)
         return found
 
     def categories(self, rows: Sequence[Row]) -> dict[int, dict[str, float | int]]:
@@ -213,23 +229,4 @@ def quality(iou: float, tp: int, fp: int, fn: int) -> dict[str, float | int]:
         "TP": tp,
         "FP": fp,
         "FN": fn,
-    }
-
-
-def _rank(share: float, count: int) -> int:
-    """Index of a quantile by nearest rank."""
-    return round(share * (count - 1))
-
-
-def _counts(ids: NDArray[np.integer]) -> dict[int, int]:
-    values, counts = np.unique(ids, return_counts=True)
-    return dict(zip(values.tolist(), counts.tolist(), strict=True))
-
-
-def _pairs(truth: NDArray[np.integer], predicted: NDArray[np.integer]) -> dict[tuple[int, int], int]:
-    """(true id, predicted id) → pixels in common, by ascending true id, then predicted id."""
-    joint = truth.astype(np.uint64) << np.uint64(24) | predicted.astype(np.uint64)
-    values, counts = np.unique(joint, return_counts=True)
-    return {
-        (value >> 24, value & 0xFFFFFF): count for value, count in zip(values.tolist(), counts.tolist(), strict=True)
     }
