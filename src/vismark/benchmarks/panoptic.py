@@ -286,9 +286,9 @@ def _collides(truth: PanopticTruth, submission: PanopticSubmission) -> bool:
     """Whether a segment has the id with which boundary-iou-api marks the inside of segments, and so spoils it."""
     mark = max(truth.categories) + 1
     return any(
-        segment.id == mark
-        for id, annotation in submission.annotations.items()
-        for segment in (*annotation.segments_info, *truth.annotations[id].segments_info)
+        mark in {segment.id for segment in predicted.segments_info}
+        or mark in {segment.id for segment in truth.annotations[id].segments_info}
+        for id, predicted in submission.annotations.items()
     )
 
 

@@ -104,7 +104,7 @@ class SemanticBenchmark:
         mode: Mode,
         settings: Mapping[str, Any],
     ) -> Scores:
-        """The four numbers with 95 % bootstrap intervals over images; by category; the most confused pairs; by image."""
+        """The four numbers with 95 % bootstrap intervals; by category; the most confused pairs; by image."""
         (records,) = evidence.values()
         rows = [record.cells for record in records]
         classes = submission.labelling.classes

@@ -13,7 +13,7 @@ from msgspec import UNSET
 from vismark.formats.coco_tables import ImageTable, check_unique
 from vismark.formats.document import Document
 from vismark.formats.instances import check_ids, check_references
-from vismark.formats.records import Batch, batches
+from vismark.formats.records import Batch, batches, true_at
 
 # What some reader takes for the end of a line: the official tokeniser is fed line by line.
 _LINE_BREAKS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
@@ -37,9 +37,9 @@ def check_captions(document: Document, images: ImageTable) -> int:
         places.append(np.array(batch.numbers, np.int64)[id.known])
         total += len(batch.records)
         texts, known = batch.strings("caption")
-        for index in np.flatnonzero(known):
+        for index in true_at(known):
             if _TEXT.fullmatch(texts[index]) is None or not texts[index].strip():
-                check_caption(batch, int(index), texts[index], field="caption")
+                check_caption(batch, index, texts[index], field="caption")
     if ids:
         where, numbers = "/annotations", np.concatenate(places)
         check_unique(document.report, "ANN_ID_DUP", "annotation", where, np.concatenate(ids), numbers)

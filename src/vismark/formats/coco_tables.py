@@ -15,7 +15,7 @@ from vismark.formats.coco_categories import official_categories
 from vismark.formats.document import Document
 from vismark.formats.findings import Report
 from vismark.formats.panoptic_entries import kind
-from vismark.formats.records import Batch, batches
+from vismark.formats.records import Batch, batches, true_at
 from vismark.problems import Severity
 
 _RENUMBER = "Give every entry an id of its own."
@@ -148,10 +148,10 @@ def looks_official(categories: Iterable[tuple[int, str]]) -> bool:
 def _check_sizes(
     batch: Batch[_Image], heights: NDArray[np.int64], widths: NDArray[np.int64], known: NDArray[np.bool_]
 ) -> None:
-    for index in np.flatnonzero(known & ((heights < 1) | (widths < 1))):
+    for index in true_at(known & ((heights < 1) | (widths < 1))):
         shown = f"{widths[index]}×{heights[index]}"
         fix = "Write the size in pixels."
-        batch.error(int(index), "IMAGE_SIZE", f"the image is {shown} pixels (width×height)", fix, value=shown)
+        batch.error(index, "IMAGE_SIZE", f"the image is {shown} pixels (width×height)", fix, value=shown)
 
 
 def _has_types(report: Report, where: str, one: Any, fields: dict[str, tuple[type, str, bool]]) -> bool:

@@ -14,12 +14,12 @@ import numpy as np
 
 from vismark.formats import strict_json
 from vismark.formats.findings import Report
+from vismark.formats.strict_json import count_key_tokens, count_keys
 from vismark.problems import Problems
 
 # The largest official file, instances_train2017, has 450 MB; train and stuff of larger sets stay below this.
 FILE_LIMIT = 4 << 30
 
-_KEY = re.compile(rb'"\s*:')
 # ValueError: text that is no UTF-8, and integers of more than 4,300 digits.
 DECODE_FAULTS = (msgspec.DecodeError, ValueError, RecursionError)
 
@@ -100,7 +100,7 @@ def decode_strictly(raw: msgspec.Raw | bytes, document: Document, where: str) ->
         message = f"this is no JSON: {error} in {where}, byte {place + within} of the file"
         document.report.error("JSON_PARSE", message, "Write it with a JSON library.", where=f"byte {place + within}")
         return None
-    if len(_KEY.findall(data)) != count_keys(value):
+    if count_key_tokens(data) != count_keys(value):
         add_duplicates(data, document.report, where)
     return value
 
@@ -110,9 +110,9 @@ def has_duplicates(data: bytes, keys: int) -> bool:
 
     A colon stands behind every key, and elsewhere only in strings; a quote and a colon only where a string ends so.
     """
-    if data.count(b":") == keys or len(_KEY.findall(data)) == keys:
+    if data.count(b":") == keys or count_key_tokens(data) == keys:
         return False
-    return len(_KEY.findall(data)) != count_keys(msgspec.json.decode(data))
+    return count_key_tokens(data) != count_keys(msgspec.json.decode(data))
 
 
 def add_duplicates(data: bytes, report: Report, where: str) -> None:
@@ -131,19 +131,6 @@ def add_duplicates(data: bytes, report: Report, where: str) -> None:
         message = f"the key {key!r} occurs more than once in {count} object(s)"
         fix = "Give every key once; readers disagree about which one counts."
         report.error("JSON_DUPLICATE_KEY", message, fix, where=where, value=key)
-
-
-def count_keys(value: Any) -> int:
-    """The number of keys in all objects of a decoded value."""
-    total, stack = 0, [value]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, dict):
-            total += len(one)
-            stack.extend(v for v in one.values() if isinstance(v, dict | list))
-        elif isinstance(one, list):
-            stack.extend(v for v in one if isinstance(v, dict | list))
-    return total
 
 
 def _explain(data: bytes, report: Report) -> None:

@@ -14,7 +14,7 @@ from vismark.formats.coco_tables import ImageTable, check_unique
 from vismark.formats.document import Document
 from vismark.formats.panoptic_entries import kind
 from vismark.formats.polygons import Polygon
-from vismark.formats.records import Batch, Column, batches
+from vismark.formats.records import Batch, Column, batches, true_at
 from vismark.formats.rle import Rle, RleFault, area_of, checked_runs
 
 # Boxes may end this many pixels outside the image: COCO's own are rounded.
@@ -71,36 +71,36 @@ def check_instances(document: Document, images: ImageTable, categories: set[int]
 
 def check_ids(batch: Batch[Any], ids: Column) -> None:
     """Annotation ids begin at 1: pycocotools takes 0 for "no match"."""
-    for index in np.flatnonzero(ids.known & (ids.values < 1)):
+    for index in true_at(ids.known & (ids.values < 1)):
         id, fix = int(ids.values[index]), "Number annotations from 1; the official evaluator takes 0 for no match."
-        batch.error(int(index), "ANN_ID_ZERO", f"the annotation has the id {id}", fix, field="id", value=id)
+        batch.error(index, "ANN_ID_ZERO", f"the annotation has the id {id}", fix, field="id", value=id)
 
 
 def check_references(batch: Batch[Any], images: ImageTable, categories: set[int] | None) -> NDArray[np.int64]:
     """Check that the images (and categories, if any) exist; positions in `images`, -1 where there is none."""
     stated = batch.integers("image_id")
     at = np.where(stated.known, images.find(stated.values), -1)
-    for index in np.flatnonzero(stated.known & (at < 0)):
+    for index in true_at(stated.known & (at < 0)):
         id, fix = int(stated.values[index]), "Add the image, or remove the annotation."
-        batch.error(int(index), "ANN_IMAGE_UNKNOWN", f"image {id} is not in `images`", fix, field="image_id", value=id)
+        batch.error(index, "ANN_IMAGE_UNKNOWN", f"image {id} is not in `images`", fix, field="image_id", value=id)
     if categories is None:
         return at
     named = batch.integers("category_id")
-    for index in np.flatnonzero(named.known & ~np.isin(named.values, np.array(sorted(categories), np.int64))):
+    for index in true_at(named.known & ~np.isin(named.values, np.array(sorted(categories), np.int64))):
         id, message = int(named.values[index]), f"category {named.values[index]} is not in `categories`"
         fix = "Write an id of the list `categories`, or add the category."
-        batch.error(int(index), "CATEGORY_UNKNOWN", message, fix, field="category_id", value=id)
+        batch.error(index, "CATEGORY_UNKNOWN", message, fix, field="category_id", value=id)
     return at
 
 
 def _check_crowds(batch: Batch[Loose]) -> NDArray[np.bool_]:
     """Check `iscrowd`; which annotations are crowds."""
     crowds = batch.integers("iscrowd", code="ISCROWD")
-    for index in np.flatnonzero(crowds.known & (crowds.values != 0) & (crowds.values != 1)):
+    for index in true_at(crowds.known & (crowds.values != 0) & (crowds.values != 1)):
         value, fix = int(crowds.values[index]), "1: a crowd, 0: one object."
-        batch.error(int(index), "ISCROWD", "iscrowd is neither 0 nor 1", fix, field="iscrowd", value=value)
+        batch.error(index, "ISCROWD", "iscrowd is neither 0 nor 1", fix, field="iscrowd", value=value)
     found: NDArray[np.bool_] = crowds.known & (crowds.values == 1)
-    for index in map(int, np.flatnonzero(found)):
+    for index in true_at(found):
         if isinstance(batch.records[index].segmentation, list):
             message, fix = "a crowd has polygons", "Crowds are run-length masks in COCO."
             batch.warn(index, "ISCROWD_POLYGON", message, fix, field="segmentation")
@@ -116,21 +116,21 @@ def _check_boxes(batch: Batch[Loose], images: ImageTable, at: NDArray[np.int64])
         boxes = [box if fine else [0.0, 0.0, 1.0, 1.0] for box, fine in zip(boxes, good, strict=True)]
     x, y, width, height = np.array(boxes, np.float64).T
     negative = good & ((width < 0) | (height < 0))
-    for index in np.flatnonzero(negative):
+    for index in true_at(negative):
         fix = "bbox is [x, y, width, height] with the corner top left."
-        batch.error(int(index), "BBOX_FORMAT", "a side is negative", fix, field="bbox", value=boxes[index])
-    for index in np.flatnonzero(good & ~negative & ((width == 0) | (height == 0))):
+        batch.error(index, "BBOX_FORMAT", "a side is negative", fix, field="bbox", value=boxes[index])
+    for index in true_at(good & ~negative & ((width == 0) | (height == 0))):
         fix = "Remove the annotation, or draw its box."
-        batch.warn(int(index), "BBOX_EMPTY", "the box has no area", fix, field="bbox", value=boxes[index])
+        batch.warn(index, "BBOX_EMPTY", "the box has no area", fix, field="bbox", value=boxes[index])
     if not images.ids.size:
         return
     sized = good & ~negative & (at >= 0) & (images.widths[at] > 0) & (images.heights[at] > 0)
     right, bottom = x + width - images.widths[at], y + height - images.heights[at]
     outside = np.maximum.reduce([-x, -y, right, bottom])
-    for index in np.flatnonzero(sized & (outside > _MARGIN)):
+    for index in true_at(sized & (outside > _MARGIN)):
         size = f"{images.widths[at[index]]}×{images.heights[at[index]]}"
         message, fix = f"the box ends {outside[index]:.1f} pixels outside the image of {size}", "Clip it to the image."
-        batch.warn(int(index), "BBOX_OUTSIDE", message, fix, field="bbox", value=boxes[index])
+        batch.warn(index, "BBOX_OUTSIDE", message, fix, field="bbox", value=boxes[index])
 
 
 def _numeric(lists: list[list[Any]]) -> bool:
@@ -156,20 +156,20 @@ def _check_masks(batch: Batch[Loose], images: ImageTable, at: NDArray[np.int64],
     """
     areas, masks = batch.reals("area"), batch.column("segmentation")
     kinds = np.array([type(one) is list for one in masks], bool)
-    drawn = [int(index) for index in np.flatnonzero(kinds)]
+    drawn = true_at(kinds)
     if any(type(batch.records[index]) is Loose for index in drawn):
         drawn = [index for index in drawn if _has_numbers(batch, index)]
     formed = polygons.well_formed([masks[index] for index in drawn]) if drawn else np.zeros(0, bool)
-    for index in np.array(drawn, np.int64)[~formed]:
+    for index in np.array(drawn, np.int64)[~formed].tolist():
         message = "a polygon needs at least three points, x and y for each"
-        batch.error(int(index), "SEGM_FORMAT", message, "Write [[x1, y1, x2, y2, x3, y3, …], …].", field="segmentation")
+        batch.error(index, "SEGM_FORMAT", message, "Write [[x1, y1, x2, y2, x3, y3, …], …].", field="segmentation")
     whole = np.array(drawn, np.int64)[formed]
     _check_polygon_areas(batch, images, at, whole[areas.known[whole] & ~crowds[whole]], areas.values)
-    for index in np.flatnonzero(~kinds):
+    for index in true_at(~kinds):
         size = images.size(int(at[index]))
-        found = _mask_area(batch, int(index), masks[index], size)
+        found = _mask_area(batch, index, masks[index], size)
         if found is not None and areas.known[index] and not crowds[index]:
-            _compare_area(batch, int(index), float(areas.values[index]), found)
+            _compare_area(batch, index, float(areas.values[index]), found)
 
 
 def _has_numbers(batch: Batch[Loose], index: int) -> bool:
@@ -196,7 +196,7 @@ def _check_polygon_areas(
         return
     masks = [batch.records[index].segmentation for index in chosen]
     formula = polygons.areas(polygons.flatten(masks))
-    for place in np.flatnonzero(_differ(stated[chosen], formula)):
+    for place in true_at(_differ(stated[chosen], formula)):
         index = int(chosen[place])
         size = images.size(int(at[index]))
         raster = polygons.raster_area(masks[place], size) if size else None

@@ -85,9 +85,9 @@ class Batch(Generic[Record]):
         if set(map(type, values)) <= {int, float}:
             return Column(np.array(values, np.float64), np.ones(len(values), bool))
         known = np.array([type(value) in (int, float) for value in values], bool)
-        for index in np.flatnonzero(~known):
+        for index in true_at(~known):
             if required or values[index] is not UNSET:
-                self.fault(int(index), field, values[index], "a number")
+                self.fault(index, field, values[index], "a number")
         numbers = [value if good else 0.0 for value, good in zip(values, known, strict=True)]
         return Column(np.array(numbers, np.float64), known)
 
@@ -99,9 +99,9 @@ class Batch(Generic[Record]):
         if set(map(type, values)) == {str}:
             return values, np.ones(len(values), bool)
         known = np.array([type(value) is str for value in values], bool)
-        for index in np.flatnonzero(~known):
+        for index in true_at(~known):
             if required or values[index] is not UNSET:
-                self.fault(int(index), field, values[index], "a string", severity=severity)
+                self.fault(index, field, values[index], "a string", severity=severity)
         return [value if good else "" for value, good in zip(values, known, strict=True)], known
 
     def fault(
@@ -128,6 +128,12 @@ class Batch(Generic[Record]):
             wanted = "an integer" if type(value) is not int else "an integer below 2^53"
             self.fault(index, field, value, wanted, code=code if code != "FIELD_TYPE" else "")
         return None
+
+
+def true_at(chosen: NDArray[np.bool_]) -> list[int]:
+    """The positions at which an array is true."""
+    found: list[int] = np.flatnonzero(chosen).tolist()
+    return found
 
 
 def batches(

@@ -1,0 +1,51 @@
+"""`vismark validate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vismark.cli import options
+
+
+def validate(
+    target: Annotated[str, typer.Argument(help="An annotation file, a folder of them, or the name of a data set.")],
+    kind: Annotated[
+        str | None, typer.Option(help="instances, keypoints, stuff, captions, panoptic, …; else seen from the content.")
+    ] = None,
+    root: options.Root = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the pictures; by default the one beside `annotations`.")
+    ] = None,
+    masks: Annotated[Path | None, typer.Option(help="Folder of the PNGs; by default named like the JSON file.")] = None,
+    mode: options.Mode = "strict",
+    jobs: options.Jobs = None,
+    as_json: options.Json = False,
+) -> None:
+    """List every problem of annotation files: fields, ids, boxes, masks, pixels, counts.
+
+    \b
+    Examples:
+      vismark validate panoptic_val2017.json
+      vismark validate coco --json
+    """
+    from vismark.cli import show
+    from vismark.jobs.validate import validate as job
+
+    problems = job(target, kind=kind, root=root, images=images, masks=masks, mode=mode, jobs=jobs)
+    if as_json:
+        show.json(
+            {
+                "errors": problems.errors,
+                "warnings": problems.warnings,
+                "totals": problems.totals,
+                "problems": problems.items,
+            }
+        )
+    else:
+        show.findings(problems)
+        typer.echo(f"{target}: {show.summary(problems)}")
+    if problems.errors:
+        raise typer.Exit(1)

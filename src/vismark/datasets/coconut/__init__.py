@@ -1,0 +1,1 @@
+"""COCONut: its hub tables, PNG folders and JSON files: loaders, validators and conversions."""

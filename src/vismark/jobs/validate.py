@@ -1,0 +1,163 @@
+"""`vismark validate`: every problem of annotation files, before anything is trained on them or scored against them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from vismark import registry
+from vismark.benchmarks.base import Mode
+from vismark.datasets.coco import validate as coco
+from vismark.datasets.coconut import validate as coconut
+from vismark.formats.document import DECODE_FAULTS, FILE_LIMIT, open_document
+from vismark.formats.findings import Report
+from vismark.formats.segments import Manner
+from vismark.formats.strict_json import read_bytes
+from vismark.problems import Missing, Problems, Usage
+from vismark.runtime.folders import data_root
+
+KINDS = (*coco.KINDS, *coconut.KINDS)
+
+# Files that `predict` writes beside a submission.
+_RUN_FILES = ("manifest.json", "run.json")
+
+
+def validate(
+    target: str | Path,
+    *,
+    kind: str | None = None,
+    root: str | Path | None = None,
+    images: Path | None = None,
+    masks: Path | None = None,
+    mode: Mode = "strict",
+    jobs: int | None = None,
+) -> Problems:
+    """Look at everything in annotation files, pixels included, and list what is wrong.
+
+    Args:
+        target: an annotation file, a folder of them, or the name of a data set (then all its files below the root).
+        kind: one of `KINDS`; by default what the content looks like.
+        root: folder of the data sets; else ``VISMARK_DATA``, else ``DETECTRON2_DATASETS``.
+        images: folder of the pictures, whose sizes are compared; by default the one beside ``annotations``.
+        masks: folder of the PNGs; by default the one named like the JSON file.
+        mode: ``official`` turns what official tools accept in silence into warnings.
+        jobs: number of threads; by default all cores.
+
+    Returns:
+        All findings; `Problems.errors` is 0 when the annotations can be used.
+
+    Raises:
+        Usage: there is no such file, data set or kind.
+        Missing: no file of the data set is below the root.
+    """
+    if kind is not None and kind not in KINDS:
+        raise Usage(f"There is no kind {kind!r}; known: {', '.join(KINDS)}.")
+    problems = Problems()
+    for path in _files(target, root):
+        manner = Manner(strict=mode == "strict")
+        _validate_file(path, kind, coco.Look(path, images, masks, manner, jobs), problems)
+    return problems
+
+
+def _files(target: str | Path, root: str | Path | None) -> list[Path]:
+    """The annotation files that `target` names."""
+    path = Path(target)
+    if path.is_file() or coconut.is_release(path):
+        return [path]
+    if path.is_dir():
+        inner = path / "annotations" if (path / "annotations").is_dir() else path
+        found = sorted([*inner.glob("*.json"), *inner.glob("*.parquet")])
+        if not found:
+            raise Usage(f"{path} holds no annotation file (*.json, *.parquet).")
+        tables = [one for one in found if one.suffix == ".parquet"]
+        # The parts of a table are one data set, whose counts and ids belong together.
+        return [one for one in found if one not in tables] + ([inner] if tables else [])
+    if isinstance(target, Path) or str(target) not in registry.cards("datasets"):
+        hint = f"; data sets: {', '.join(registry.cards('datasets'))}" if path.name == str(target) else ""
+        raise Usage(f"{target} is no file, folder or data set{hint}.")
+    return _dataset_files(str(target), root)
+
+
+def _dataset_files(name: str, root: str | Path | None) -> list[Path]:
+    card = registry.card("datasets", name)
+    if not card.files:
+        return _files(Path(registry.load(card.code)()), root)
+    base = data_root(Path(root) if root else None)
+    named = {path for file in card.files if file.part == "annotations" for some in file.provides.values() for path in some}
+    places = [base / path for path in sorted(named)]
+    found = [path for path in places if path.is_file() and path.suffix == ".json" or coconut.is_release(path)]
+    if not found:
+        raise Missing(f"No annotation file of {name} is below {base}: `vismark download {name}` fetches them.")
+    return found
+
+
+def _validate_file(path: Path, kind: str | None, look: coco.Look, problems: Problems) -> None:
+    if path.is_dir() or path.suffix == ".parquet":
+        coconut.validate_release(path, look, problems)
+        return
+    report = Report(problems, path.name)
+    data = read_bytes(path, problems, file=path.name, limit=FILE_LIMIT)
+    if data is None:
+        return
+    if data.lstrip()[:1] == b"[":
+        _explain_list(data, kind, report)
+        return
+    document = open_document(data, report)
+    if document is None:
+        return
+    kind = kind or recognise(document.values, path)
+    if kind is None:
+        message = f"this is no annotation file that is known; its keys are {', '.join(list(document.values)[:8])}"
+        report.error("KIND_UNKNOWN", message, f"Name its kind with --kind: {', '.join(KINDS)}.")
+    elif kind == "submission":
+        _say_submission(report, "coco-panoptic")
+    elif kind in coconut.KINDS:
+        coconut.validate(document, kind, look)
+    else:
+        coco.validate(document, kind, look)
+
+
+def recognise(values: dict[str, msgspec.Raw], path: Path) -> str | None:
+    """What a JSON object looks like: one of `KINDS`, ``submission``, or None."""
+    first = {name: _first(values[name]) for name in ("annotations", "images", "categories") if name in values}
+    annotation, image = first.get("annotations", {}), first.get("images", {})
+    if "sentences" in image:
+        return "karpathy"
+    if "segments_info" in annotation:
+        if not {"images", "categories"} & values.keys():
+            return "submission"
+        return "coconut" if coconut.looks_like_release(annotation, image) else "panoptic"
+    if "caption" in annotation:
+        return "captions"
+    if "keypoints" in annotation:
+        return "keypoints"
+    if "annotations" in values and "categories" in values:
+        least = first["categories"].get("id")
+        return "stuff" if path.stem.startswith("stuff_") or (isinstance(least, int) and least > 90) else "instances"
+    return "images" if "images" in values else None
+
+
+def _first(raw: msgspec.Raw) -> dict[str, Any]:
+    """The first entry of a list, or {} when there is none or it is no object."""
+    try:
+        entries = msgspec.json.decode(raw, type=list[msgspec.Raw])
+        entry = msgspec.json.decode(entries[0]) if entries else {}
+    except DECODE_FAULTS:
+        return {}
+    return entry if isinstance(entry, dict) else {}
+
+
+def _explain_list(data: bytes, kind: str | None, report: Report) -> None:
+    """A list at the top level: results for a benchmark, or something else."""
+    entry = _first(msgspec.Raw(data))
+    if kind is None and "image_id" in entry and {"score", "caption", "segments_info"} & entry.keys():
+        _say_submission(report, "BENCHMARK")
+    else:
+        open_document(data, report)
+
+
+def _say_submission(report: Report, benchmark: str) -> None:
+    fix = f"Use `vismark check {benchmark} {report.file}`; `validate` is for annotations."
+    report.error("IS_SUBMISSION", "this looks like predictions, not like annotations", fix)

@@ -1,0 +1,95 @@
+"""COCONut-PanCap: captions joined with masks, the meaning of the numbers decided, every fault listed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vismark.datasets.coconut_pancap.load import PanCap, check, load
+from vismark.datasets.shapes.write import ensure
+from vismark.formats.panoptic import read_ids
+from vismark.problems import Problems, Refused
+
+LONG = " Beside them lies the rest of the picture, described at some length so that nobody calls this caption short or thin."
+
+
+def written(folder: Path, offset: int) -> tuple[Path, Path]:
+    """Captions for the shapes miniature that name every region; `offset` 0 counts from 0, 1 from 1."""
+    shapes = ensure()
+    panoptic = shapes / "annotations" / "panoptic_val.json"
+    from vismark.formats.panoptic import read_truth
+
+    truth = read_truth(panoptic, None, None, Problems())
+    assert truth is not None
+    folder.mkdir()
+    for id, annotation in truth.annotations.items():
+        tags = [f"<{n + offset}:a region of kind {s.category_id}>" for n, s in enumerate(annotation.segments_info)]
+        (folder / f"{id}.txt").write_text(" and ".join(tags) + "." + LONG, encoding="utf-8")
+    return folder, panoptic
+
+
+def test_numbers_from_zero_are_positions(tmp_path: Path) -> None:
+    data = load(*written(tmp_path / "captions", 0))
+    assert data.decision.base == "position" and data.decision.out_of_range["position"] == 0.0
+    assert len(data) == 60
+    for record in data:
+        assert [phrase.segment_ids for phrase in record.phrases] == [(s.id,) for s in record.segments]
+        assert set(read_ids(record.mask).ravel().tolist()) - {0} == {s.id for s in record.segments}
+        for phrase in record.phrases:
+            assert record.caption_plain[phrase.start : phrase.stop] == phrase.text
+            assert phrase.text.endswith(str(phrase.category_ids[0]))
+    problems = Problems()
+    check(data, problems)
+    assert list(problems) == []
+
+
+def test_numbers_that_are_segment_ids_are_recognised(tmp_path: Path) -> None:
+    captions, panoptic = written(tmp_path / "captions", 0)
+    data = load(captions, panoptic)
+    for record in list(data):
+        tags = " and ".join(f"<{s.id}:region {s.category_id}>" for s in record.segments)
+        (captions / f"{record.id}.txt").write_text(tags + LONG)
+    again = load(captions, panoptic)
+    assert again.decision.base == "segment_id"
+    assert again.decision.out_of_range == {"position": 1.0, "segment_id": 0.0}
+    assert all(len(phrase.segment_ids) == 1 for record in again for phrase in record.phrases)
+
+
+def test_every_fault_is_listed_at_once(tmp_path: Path) -> None:
+    captions, panoptic = written(tmp_path / "captions", 0)
+    ids = [f"{n:012}" for n in range(1, 10)]
+    (captions / f"{ids[0]}.txt").unlink()
+    (captions / "stranger.txt").write_text("nobody")
+    (captions / f"{ids[1]}.txt").write_bytes(b"<0:caf\xe9>")
+    (captions / f"{ids[2]}.txt").write_text("<99:nothing>" + LONG)
+    (captions / f"{ids[3]}.txt").write_text("<0:short>")
+    (captions / f"{ids[4]}.txt").write_text("a > b <0:c <0:d> > <x:e> <0:1f> <0:g" + LONG)
+    (captions / f"{ids[5]}.txt").write_text("no tag at all." + LONG)
+    (captions / f"{ids[6]}.txt").write_text("x" * (2 << 20))
+    data: PanCap = load(captions, panoptic)
+    problems = Problems()
+    check(data, problems)
+    found = {(problem.code, problem.item) for problem in problems}
+    assert {
+        ("CAPTION_FILE_UNPAIRED", ids[0]),
+        ("CAPTION_FILE_UNPAIRED", "stranger"),
+        ("CAPTION_ENCODING", ids[1]),
+        ("TAG_ID_OUT_OF_RANGE", ids[2]),
+        ("CAPTION_SHORT", ids[3]),
+        ("TAG_STRAY_CLOSE", ids[4]),
+        ("TAG_NESTED", ids[4]),
+        ("TAG_MALFORMED", ids[4]),
+        ("TAG_PHRASE_STARTS_WITH_DIGIT", ids[4]),
+        ("TAG_UNCLOSED", ids[4]),
+        ("TAG_NONE", ids[5]),
+        ("CAPTION_LENGTH", ids[6]),
+    } <= found
+    assert all(problem.fix and problem.file for problem in problems)
+
+
+def test_captions_of_other_images_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "captions").mkdir()
+    (tmp_path / "captions" / "000000999999.txt").write_text("<0:a>")
+    with pytest.raises(Refused, match="none of the 1 captions"):
+        load(tmp_path / "captions", ensure() / "annotations" / "panoptic_val.json")
