@@ -14,17 +14,20 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from vismark.jobs.check import check
     from vismark.jobs.diff import diff
+    from vismark.jobs.download import download
     from vismark.jobs.measure import measure
     from vismark.jobs.predict import predict, submission
     from vismark.jobs.report import report
     from vismark.jobs.requests import requests
     from vismark.jobs.score import score
     from vismark.jobs.submission import status
+    from vismark.jobs.validate import validate
     from vismark.jobs.verify import verify
 
 _HOMES = {
     "check": "vismark.jobs.check",
     "diff": "vismark.jobs.diff",
+    "download": "vismark.jobs.download",
     "measure": "vismark.jobs.measure",
     "predict": "vismark.jobs.predict",
     "report": "vismark.jobs.report",
@@ -32,6 +35,7 @@ _HOMES = {
     "score": "vismark.jobs.score",
     "status": "vismark.jobs.submission",
     "submission": "vismark.jobs.predict",
+    "validate": "vismark.jobs.validate",
     "verify": "vismark.jobs.verify",
 }
 
@@ -39,6 +43,7 @@ __all__ = [
     "__version__",
     "check",
     "diff",
+    "download",
     "measure",
     "predict",
     "report",
@@ -46,6 +51,7 @@ __all__ = [
     "score",
     "status",
     "submission",
+    "validate",
     "verify",
 ]
 

@@ -11,7 +11,7 @@ from vismark.datasets.shapes.write import ensure
 from vismark.formats.panoptic import read_ids
 from vismark.problems import Problems, Refused
 
-LONG = " Beside them lies the rest of the picture, described at some length so that nobody calls this caption short or thin."
+LONG = " Beside them lies the rest of the picture," + " described at length" * 10 + "."
 
 
 def written(folder: Path, offset: int) -> tuple[Path, Path]:

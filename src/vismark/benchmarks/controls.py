@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from vismark.benchmarks.base import Benchmark
+from vismark.formats.detection_write import decode_mask, encode_mask
 from vismark.problems import Usage
-from vismark.tasks import LabelMap, Panoptic, PanopticSegment, Request, Segment, SemanticSegment
+from vismark.tasks import Detect, Detections, LabelMap, Panoptic, PanopticSegment, Request, Segment, SemanticSegment
 
 
 class OracleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,6 +104,17 @@ def _(request: SemanticSegment) -> LabelMap:
     return LabelMap(np.zeros((request.image.height, request.image.width), dtype=np.int32))
 
 
+@blank.register
+def _(request: Detect) -> Detections:
+    """One pixel in a corner with score 0: a results file has to hold something."""
+    import numpy as np
+
+    mask = np.zeros((request.image.height, request.image.width), np.bool_)
+    mask[0, 0] = True
+    box, score = np.array([[0, 0, 1, 1]], np.float32), np.zeros(1, np.float32)
+    return Detections(box, score, np.array([request.categories[0].id]), (encode_mask(mask),))
+
+
 @singledispatch
 def degrade(answer: Any, request: Any, amount: float) -> Any:
     """`answer` damaged by `amount`, from the request's seed."""
@@ -152,6 +164,31 @@ def _(answer: LabelMap, request: SemanticSegment, amount: float) -> LabelMap:
         moved = _shifted(answer.labels == label, int(down), int(right))
         labels[moved & (labels < len(request.categories))] = names.get(label, label)
     return LabelMap(labels)
+
+
+@degrade.register
+def _(answer: Detections, request: Detect, amount: float) -> Detections:
+    """Each object is dropped or renamed with probability `amount`, and shifted by up to 10·amount % of the image."""
+    import numpy as np
+
+    random = np.random.default_rng(request.seed)
+    height, width = request.image.height, request.image.width
+    reach = np.array([height, width]) * amount / 10
+    names = np.array([category.id for category in request.categories])
+    kept, boxes, masks = [], answer.boxes.copy(), list(answer.masks or ())
+    categories = answer.categories.copy()
+    for row in range(len(boxes)):
+        dropped, renamed = random.random(2) < amount
+        down, right = np.rint(random.uniform(-reach, reach)).astype(int).tolist()
+        other = random.choice(names)
+        boxes[row] += np.array([right, down, right, down])
+        if masks:
+            masks[row] = encode_mask(_shifted(decode_mask(masks[row]), down, right))
+        categories[row] = other if renamed else categories[row]
+        kept += [] if dropped else [row]
+    scores = random.uniform(1 - amount, 1, len(boxes)).astype(np.float32)
+    chosen = tuple(masks[row] for row in kept) if answer.masks is not None else None
+    return Detections(boxes[kept], scores[kept], categories[kept], chosen)
 
 
 def _shifted(mask: Any, down: int, right: int) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vismark.tasks import Category, Panoptic, Picture
+from vismark.tasks import Category, Detections, Panoptic, Picture
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,38 @@ class Bars:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """One line of a chart: points (x, y)."""
+
+    label: str
+    points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A line chart, e.g. precision over recall; `x` and `y` are the names of the axes, both from 0 to 1."""
+
+    title: str
+    note: str
+    curves: Sequence[Curve]
+    x: str
+    y: str
+
+
+@dataclass(frozen=True)
 class View:
     """One side of a comparison: a panoptic map to be laid over the picture, e.g. labelled "truth" or "prediction"."""
 
     label: str
     panoptic: Panoptic
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """One side of a comparison: objects drawn into the picture, boxes in any case and masks where there are some."""
+
+    label: str
+    detections: Detections
 
 
 @dataclass(frozen=True)
@@ -44,7 +71,7 @@ class Sample:
     id: str
     note: str
     picture: Picture
-    views: tuple[View, ...]
+    views: tuple[View | Outlines, ...]
 
 
 @dataclass(frozen=True)
@@ -57,4 +84,4 @@ class Gallery:
     categories: tuple[Category, ...]
 
 
-Panel = Bars | Gallery
+Panel = Bars | Curves | Gallery

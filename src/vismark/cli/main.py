@@ -21,6 +21,7 @@ from vismark.cli import (
     requests,
     score,
     status,
+    validate,
     verify,
 )
 from vismark.problems import Missing, Refused, Usage
@@ -40,6 +41,7 @@ for name, command in (
     ("info", catalogue.info),
     ("demo", demo.demo),
     ("download", download.download),
+    ("validate", validate.validate),
     ("requests", requests.requests),
     ("predict", predict.predict),
     ("status", status.status),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from vismark.cli import options
+from vismark.problems import printable
 
 
 def validate(
@@ -36,16 +37,9 @@ def validate(
 
     problems = job(target, kind=kind, root=root, images=images, masks=masks, mode=mode, jobs=jobs)
     if as_json:
-        show.json(
-            {
-                "errors": problems.errors,
-                "warnings": problems.warnings,
-                "totals": problems.totals,
-                "problems": problems.items,
-            }
-        )
+        show.problems(problems)
     else:
         show.findings(problems)
-        typer.echo(f"{target}: {show.summary(problems)}")
+        typer.echo(f"{printable(target)}: {show.summary(problems)}")
     if problems.errors:
         raise typer.Exit(1)

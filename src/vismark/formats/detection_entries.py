@@ -137,9 +137,8 @@ class Examiner:
             self._box(item)
 
     def _box(self, item: dict[str, Any]) -> None:
-        box = item.get("bbox")
-        numbers = isinstance(box, list) and set(map(type, box)) <= {int, float}
-        if not numbers or len(box) != 4 or any(isinstance(one, int) and abs(one) > _LARGEST for one in box):
+        box: Any = item.get("bbox")
+        if not _are_four_numbers(box):
             self._field(item, "bbox", "a list of four numbers [x, y, width, height]")
         elif not all(map(math.isfinite, box)):
             fix = "Write finite numbers; pycocotools lets NaN boxes raise the AP."
@@ -188,3 +187,9 @@ class Examiner:
         value = item[name]
         what = f"a list of {len(value)}" if isinstance(value, list) else kind(value)
         self._add("FIELD_TYPE", f"`{name}` is {what}, not {wanted}", f"Write {wanted}.", f"/{name}", value)
+
+
+def _are_four_numbers(box: Any) -> bool:
+    """Whether a value is a list of four numbers that fit into a float, NaN and infinity among them."""
+    numbers = isinstance(box, list) and len(box) == 4 and set(map(type, box)) <= {int, float}
+    return numbers and not any(isinstance(one, int) and abs(one) > _LARGEST for one in box)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,17 @@ class DetectionTruth:
         """The masks of all annotations, or of some, as polygons or run lengths; checked by `check_masks`."""
         chosen = self.segmentations if rows is None else [self.segmentations[row] for row in rows]
         found: list[Mask] = msgspec.json.decode(b"[" + b",".join(chosen) + b"]")
+        return found
+
+    def rows_of(self, image_id: int) -> list[int]:
+        """The rows of the annotations of an image, in the order of the file."""
+        return self._rows.get(image_id, [])
+
+    @cached_property
+    def _rows(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for row, image_id in enumerate(self.image_ids.tolist()):
+            found.setdefault(image_id, []).append(row)
         return found
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
+from types import GenericAlias
 from typing import Annotated, Any
 
 import msgspec
@@ -91,6 +92,7 @@ class DetectionSubmission:
         found: the sound detections.
         verbatim: the file itself, when official mode has to ask pycocotools because of faults it tolerates.
         ids: sample ids of the images that have detections.
+        scored: sample ids of the images that are scored.
     """
 
     file: str
@@ -98,6 +100,13 @@ class DetectionSubmission:
     found: Detected
     verbatim: bytes | None = None
     ids: frozenset[str] = frozenset()
+    scored: tuple[str, ...] = ()
+
+    def masks(self, truth: DetectionTruth, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """The masks of some rows as run lengths of the size of their images."""
+        sizes = {image.id: [image.height, image.width] for image in truth.images.values()}
+        images, counts = self.found.image_ids.tolist(), self.found.counts or []
+        return [{"size": sizes[images[row]], "counts": counts[row]} for row in rows]
 
 
 def read_submission(
@@ -231,7 +240,7 @@ class _Reader:
         self._sizes = np.array([(image.height, image.width) for image in images], np.int64)
         self._categories = np.array(list(truth.categories), np.int64)
         self._record: type[_Box | _Mask] = _Box if kind == "boxes" else _Mask
-        self._decoder = msgspec.json.Decoder(list[_Box] if kind == "boxes" else list[_Mask])
+        self._decoder: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(GenericAlias(list, (self._record,)))
         sizes = {image.id: (image.height, image.width) for image in images}
         self.examiner = Examiner(kind, sizes, truth.categories, file, problems, official=official, boxed=boxed)
 

@@ -32,12 +32,12 @@ _REFERENCE_LIMIT = 2 << 30
 
 
 class TrueSegment(msgspec.Struct, frozen=True):
-    """One entry of `segments_info` of the ground truth; `area` in pixels, as stated."""
+    """One entry of `segments_info` of the ground truth; `area` in pixels, as stated; COCONut leaves out `iscrowd` = 0."""
 
     id: int
     category_id: int
     area: int
-    iscrowd: int
+    iscrowd: int = 0
 
 
 class TrueAnnotation(msgspec.Struct, frozen=True):

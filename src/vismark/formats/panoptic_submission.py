@@ -100,6 +100,10 @@ def _items(data: bytes, truth: PanopticTruth, file: str, problems: Problems, off
     if content is None and problems.errors > before:
         return None
     items = content.get("annotations") if isinstance(content, dict) else None
+    if isinstance(content, dict) and "categories" in content:
+        message = "the file has `categories`: it looks like annotations, not like predictions"
+        fix = "`vismark validate` checks annotations; scoring them as predictions is allowed."
+        problems.add("SUB_IS_ANNOTATIONS", message, severity="warning", file=file, fix=fix)
     if isinstance(items, list):
         return items
     got = f"an object with {sorted(content)[:5]}" if isinstance(content, dict) else kind(content)

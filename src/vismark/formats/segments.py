@@ -73,7 +73,7 @@ class Annotation(msgspec.Struct, gc=False):
 
 
 class SegmentReader:
-    """Checks the segments of one annotation after the other."""
+    """Checks the segments of one annotation after the other; `seen` are the categories of the last."""
 
     def __init__(self, categories: Mapping[int, bool], manner: Manner) -> None:
         self.categories = categories
@@ -81,6 +81,7 @@ class SegmentReader:
         self.report: Report
         self.where = ""
         self.image: object = ""
+        self.seen: set[int | None] = set()
 
     def read(
         self, report: Report, where: str, image: object, segments: Any, size: tuple[int, int] | None
@@ -114,6 +115,7 @@ class SegmentReader:
                 areas[id] = area
                 kinds[category, crowd] += 1
         self._check_kinds(kinds)
+        self.seen = {category for category, _ in kinds}
         return areas, frozenset(void)
 
     def _segment(

@@ -173,7 +173,7 @@ def _check_names(folder: str, extra: set[str], missing: list[str], some: bool, p
         fix = "Predict them too, or use --partial to score the others as a part."
         problems.add("SUB_IMAGE_MISSING", message, file=folder, value=_some(missing), fix=fix)
     if extra:
-        message = f"{len(extra)} PNG(s) belong to no image of the truth: {_some(sorted(extra))}"
+        message = f"{len(extra)} PNG(s) belong to no image: {_some(sorted(extra))}"
         problems.add("SUB_PNG_EXTRA", message, severity="warning", file=folder, fix="Remove them, or mend the names.")
 
 

@@ -97,9 +97,13 @@ def _panels(
 
 
 def _worst(column: str, columns: dict[str, list[Any]], count: int, known: Sequence[str]) -> list[tuple[str, str]]:
-    """Ids of the samples with the lowest numbers, each with its numbers as text."""
-    if column not in columns:
+    """Ids of the samples with the lowest numbers, each with its numbers as text.
+
+    Where a sample has no number called `column`, the first one beside the id counts.
+    """
+    if not columns:
         return []
+    column = column if column in columns else list(columns)[1]
     there = set(known)
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     rows = sorted(

@@ -15,13 +15,10 @@ from vismark.formats.document import DECODE_FAULTS, FILE_LIMIT, open_document
 from vismark.formats.findings import Report
 from vismark.formats.segments import Manner
 from vismark.formats.strict_json import read_bytes
-from vismark.problems import Missing, Problems, Usage
+from vismark.problems import Missing, Problems, Severity, Usage
 from vismark.runtime.folders import data_root
 
 KINDS = (*coco.KINDS, *coconut.KINDS)
-
-# Files that `predict` writes beside a submission.
-_RUN_FILES = ("manifest.json", "run.json")
 
 
 def validate(
@@ -55,9 +52,11 @@ def validate(
     if kind is not None and kind not in KINDS:
         raise Usage(f"There is no kind {kind!r}; known: {', '.join(KINDS)}.")
     problems = Problems()
-    for path in _files(target, root):
-        manner = Manner(strict=mode == "strict")
-        _validate_file(path, kind, coco.Look(path, images, masks, manner, jobs), problems)
+    files, manner = _files(target, root), Manner(strict=mode == "strict")
+    for path in files:
+        # Folders hold other files too; what the user names must be what it is taken for.
+        severity: Severity = "error" if len(files) == 1 else "warning"
+        _validate_file(path, kind, coco.Look(path, images, masks, manner, jobs), problems, severity)
     return problems
 
 
@@ -66,6 +65,9 @@ def _files(target: str | Path, root: str | Path | None) -> list[Path]:
     path = Path(target)
     if path.is_file() or coconut.is_release(path):
         return [path]
+    if (path / "manifest.json").is_file():
+        # A folder as `predict` makes it: its JSON says that it is a submission.
+        return sorted(one for one in path.glob("*.json") if one.name not in ("manifest.json", "run.json"))[:1]
     if path.is_dir():
         inner = path / "annotations" if (path / "annotations").is_dir() else path
         found = sorted([*inner.glob("*.json"), *inner.glob("*.parquet")])
@@ -85,15 +87,22 @@ def _dataset_files(name: str, root: str | Path | None) -> list[Path]:
     if not card.files:
         return _files(Path(registry.load(card.code)()), root)
     base = data_root(Path(root) if root else None)
-    named = {path for file in card.files if file.part == "annotations" for some in file.provides.values() for path in some}
-    places = [base / path for path in sorted(named)]
-    found = [path for path in places if path.is_file() and path.suffix == ".json" or coconut.is_release(path)]
+    files = [file for file in card.files if file.part == "annotations"]
+    named = sorted({path for file in files for provided in file.provides.values() for path in provided})
+    found = [path for name in named for path in _annotations_at(base / name)]
     if not found:
         raise Missing(f"No annotation file of {name} is below {base}: `vismark download {name}` fetches them.")
     return found
 
 
-def _validate_file(path: Path, kind: str | None, look: coco.Look, problems: Problems) -> None:
+def _annotations_at(place: Path) -> list[Path]:
+    """The annotation files at a place that a card names: a file, a release, or a folder with JSON files in it."""
+    if coconut.is_release(place) or (place.is_file() and place.suffix == ".json"):
+        return [place]
+    return sorted(place.glob("*.json")) if place.is_dir() else []
+
+
+def _validate_file(path: Path, kind: str | None, look: coco.Look, problems: Problems, severity: Severity) -> None:
     if path.is_dir() or path.suffix == ".parquet":
         coconut.validate_release(path, look, problems)
         return
@@ -102,7 +111,7 @@ def _validate_file(path: Path, kind: str | None, look: coco.Look, problems: Prob
     if data is None:
         return
     if data.lstrip()[:1] == b"[":
-        _explain_list(data, kind, report)
+        _explain_list(data, kind, report, severity)
         return
     document = open_document(data, report)
     if document is None:
@@ -110,11 +119,11 @@ def _validate_file(path: Path, kind: str | None, look: coco.Look, problems: Prob
     kind = kind or recognise(document.values, path)
     if kind is None:
         message = f"this is no annotation file that is known; its keys are {', '.join(list(document.values)[:8])}"
-        report.error("KIND_UNKNOWN", message, f"Name its kind with --kind: {', '.join(KINDS)}.")
+        report.add("KIND_UNKNOWN", message, f"Name its kind with --kind: {', '.join(KINDS)}.", severity)
     elif kind == "submission":
-        _say_submission(report, "coco-panoptic")
+        _say_submission(report, "coco-panoptic", severity)
     elif kind in coconut.KINDS:
-        coconut.validate(document, kind, look)
+        coconut.validate(document, look)
     else:
         coco.validate(document, kind, look)
 
@@ -149,15 +158,19 @@ def _first(raw: msgspec.Raw) -> dict[str, Any]:
     return entry if isinstance(entry, dict) else {}
 
 
-def _explain_list(data: bytes, kind: str | None, report: Report) -> None:
+def _explain_list(data: bytes, kind: str | None, report: Report, severity: Severity) -> None:
     """A list at the top level: results for a benchmark, or something else."""
     entry = _first(msgspec.Raw(data))
     if kind is None and "image_id" in entry and {"score", "caption", "segments_info"} & entry.keys():
-        _say_submission(report, "BENCHMARK")
+        _say_submission(report, "BENCHMARK", severity)
     else:
-        open_document(data, report)
+        message, fix = (
+            "the top level is a list",
+            'An annotation file is an object: {"images": […], "annotations": […]}.',
+        )
+        report.add("JSON_TOP_LEVEL", message, fix, severity)
 
 
-def _say_submission(report: Report, benchmark: str) -> None:
+def _say_submission(report: Report, benchmark: str, severity: Severity) -> None:
     fix = f"Use `vismark check {benchmark} {report.file}`; `validate` is for annotations."
-    report.error("IS_SUBMISSION", "this looks like predictions, not like annotations", fix)
+    report.add("IS_SUBMISSION", "this looks like predictions, not like annotations", fix, severity)

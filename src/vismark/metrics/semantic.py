@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from vismark.formats.idmaps import runs
 from vismark.metrics.bootstrap import FEWEST, interval, resampled
 
 IGNORE = 255
@@ -43,8 +44,10 @@ def confusion(truth: NDArray[np.integer], predicted: NDArray[np.integer], classe
     """
     if truth.shape != predicted.shape:
         raise ValueError(f"labels of shape {predicted.shape} for a truth of shape {truth.shape}")
-    true, ours = (_with_none(labels, classes, ignore) for labels in (truth, predicted))
-    cells = np.bincount((ours * (classes + 1) + true).ravel())
+    starts, lengths = runs(truth, predicted)
+    true, ours = (_with_none(labels.ravel()[starts], classes, ignore) for labels in (truth, predicted))
+    # Sums of floats are exact here: no image has 2^53 pixels.
+    cells = np.bincount(ours * (classes + 1) + true, weights=lengths).astype(np.int64)
     found = np.flatnonzero(cells)
     pairs = np.stack((found // (classes + 1), found % (classes + 1), cells[found]), axis=1)
     return tuple(Cell(*pair) for pair in pairs.tolist())

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
-from vismark.benchmarks.panels import Bar, Bars
+from vismark.benchmarks.panels import Bar, Bars, Curves
 from vismark.problems import printable
 
 COLOURS = ("#3b7dd8", "#d9822b", "#3a9d6e", "#a45bc4", "#c94f5d")
@@ -16,6 +16,7 @@ Show = Callable[[str, Any], str]
 
 _ROW = 19  # pixels a bar
 _AXIS = 44  # pixels for the axis above and the margin below
+_SQUARE = 380  # pixels of a line chart
 
 
 def charts(panel: Bars, show: Show) -> list[dict[str, Any]]:
@@ -38,6 +39,34 @@ def charts(panel: Bars, show: Show) -> list[dict[str, Any]]:
         }
         for place, (group, bars) in enumerate(groups.items())
     ]
+
+
+def line_chart(panel: Curves) -> dict[str, Any]:
+    """The lines of a panel in one chart, both axes from 0 to 1: ``{"title", "height", "figure"}``."""
+    lines = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": _text(curve.label, 40),
+            "x": [x for x, _ in curve.points],
+            "y": [y for _, y in curve.points],
+            "line": {"color": COLOURS[place % len(COLOURS)]},
+        }
+        for place, curve in enumerate(panel.curves)
+    ]
+    axis = {"range": [0, 1.02], "fixedrange": True, "zeroline": False}
+    layout = {
+        "dragmode": False,
+        "font": {"family": "system-ui, sans-serif", "size": 12},
+        "hovermode": "x unified",
+        "margin": {"l": 48, "r": 8, "t": 8, "b": 44},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "showlegend": True,
+        "xaxis": axis | {"title": {"text": _text(panel.x, 40)}},
+        "yaxis": axis | {"title": {"text": _text(panel.y, 40)}},
+    }
+    return {"title": "", "height": _SQUARE, "figure": {"data": lines, "layout": layout}}
 
 
 def _figure(panel: Bars, show: Show, bars: Sequence[Bar], colour: str, reach: list[float]) -> dict[str, Any]:

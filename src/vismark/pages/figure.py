@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from vismark.benchmarks.panels import Gallery, Sample
-from vismark.pages.overlays import Painted, colour_of, paint
+from vismark.pages.overlays import Painted, colour_of, paint, present
 from vismark.problems import Missing, Usage, printable
 from vismark.tasks import Category
 
@@ -59,8 +59,8 @@ def _draw(samples: Sequence[Sample], categories: Sequence[Category]) -> Figure:
     cell = (_WIDTH - _GAP * (columns - 1)) / columns
     painted = [paint(sample, categories, round(cell * _DPI)) for sample in samples]
     heights = [cell * sample.picture.height / max(1, sample.picture.width) for sample in samples]
-    present = {s.category for sample in samples for view in sample.views for s in view.panoptic.segments}
-    legend = [(index, category.name) for index, category in enumerate(categories) if category.id in present]
+    shown = {category for sample in samples for view in sample.views for category in present(view)}
+    legend = [(index, category.name) for index, category in enumerate(categories) if category.id in shown]
     below = _CAPTION * -(-len(legend) // _LEGEND_COLUMNS) + _GAP
     total = _CAPTION + sum(height + _CAPTION + _GAP for height in heights) + below
     page = Figure(figsize=(_WIDTH, total))

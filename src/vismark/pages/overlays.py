@@ -1,4 +1,4 @@
-"""Panoptic maps laid over pictures: hue by category, shade by segment, thin boundaries, void in the dark."""
+"""Maps and detections laid over pictures: hue by category, shade by segment, thin boundaries, void in the dark."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from vismark.benchmarks.panels import Sample
+from vismark.benchmarks.panels import Outlines, Sample, View
+from vismark.formats.detection_write import decode_mask
 from vismark.problems import Missing, Refused
-from vismark.tasks import Category, Panoptic, Picture, Segment
+from vismark.tasks import Category, Detections, Panoptic, Picture, Segment
 
 Pixels = NDArray[np.uint8]
+Number = TypeVar("Number", np.uint32, np.bool_)
 
 GREY = 128  # the ground where there is no picture
 STRENGTH = 136  # of 256: how much of a segment's colour covers the picture
 VOID, VOID_STRENGTH = (14, 16, 22), 184
 EDGE, EDGE_STRENGTH = (255, 255, 255), 208
+MASK_STRENGTH = 112  # of 256: masks may overlap
+LINE = 2  # pixels of the side of a box
 UNKNOWN = (150, 150, 150)  # a segment of a category that the benchmark does not have
 
 _GOLDEN = 0.6180339887498949
@@ -97,12 +102,40 @@ def segment_colours(segments: Sequence[Segment], categories: Sequence[Category])
 def paint(sample: Sample, categories: Sequence[Category], width: int) -> Painted:
     """Draw a sample, `width` pixels wide: its picture if it is here, and every view laid over it (or over grey)."""
     size = (max(1, round(sample.picture.height * width / max(1, sample.picture.width))), width)
+    scale = width / max(1, sample.picture.width)
     picture, remark = _picture(sample.picture, size)
-    views = tuple(
-        (view.label, overlay(picture, Panoptic(_nearest(view.panoptic.ids, size), view.panoptic.segments), categories))
-        for view in sample.views
-    )
-    return Painted(picture, views, remark)
+    return Painted(picture, tuple((v.label, _laid(picture, v, size, categories, scale)) for v in sample.views), remark)
+
+
+def present(view: View | Outlines) -> set[int]:
+    """The ids of the categories that a view shows."""
+    if isinstance(view, Outlines):
+        return set(np.asarray(view.detections.categories).tolist())
+    return {segment.category for segment in view.panoptic.segments}
+
+
+def outlines(pixels: Pixels, detections: Detections, scale: float, categories: Sequence[Category]) -> Pixels:
+    """Draw objects into a picture: masks as colour over it, boxes as lines; the best score on top.
+
+    Args:
+        pixels: uint8 RGB of shape (height, width, 3), `scale` times as large as the image that was searched.
+        categories: all of the benchmark; their order gives the hues.
+    """
+    drawn = pixels.copy()
+    order = np.argsort(detections.scores, kind="stable")
+    places = {category.id: index for index, category in enumerate(categories)}
+    colours = [colour_of(places[c]) if c in places else UNKNOWN for c in np.asarray(detections.categories).tolist()]
+    masks = detections.masks or ()
+    for row in order if masks else ():
+        mask = _nearest(decode_mask(masks[row]), (pixels.shape[0], pixels.shape[1]))
+        colour = np.array(colours[row], np.uint16)
+        drawn[mask] = ((drawn[mask] * np.uint16(256 - MASK_STRENGTH) + colour * MASK_STRENGTH) >> 8).astype(np.uint8)
+    image = Image.fromarray(drawn)
+    pen = ImageDraw.Draw(image)
+    for row in order:
+        left, top, right, bottom = (np.asarray(detections.boxes[row], np.float64) * scale).tolist()
+        pen.rectangle((left, top, max(left, right), max(top, bottom)), outline=colours[row], width=LINE)
+    return np.asarray(image)
 
 
 def data_uri(pixels: Pixels, quality: int = 80) -> str:
@@ -123,11 +156,21 @@ def _picture(picture: Picture, size: tuple[int, int]) -> tuple[Pixels | None, st
     return np.asarray(Image.fromarray(pixels).resize(size[::-1], Image.Resampling.LANCZOS)), ""
 
 
-def _nearest(ids: NDArray[np.uint32], size: tuple[int, int]) -> NDArray[np.uint32]:
+def _laid(
+    picture: Pixels | None, view: View | Outlines, size: tuple[int, int], categories: Sequence[Category], scale: float
+) -> Pixels:
+    """A view laid over a picture of `size`, or over grey."""
+    if isinstance(view, View):
+        return overlay(picture, Panoptic(_nearest(view.panoptic.ids, size), view.panoptic.segments), categories)
+    ground = np.full((*size, 3), GREY, dtype=np.uint8) if picture is None else picture
+    return outlines(ground, view.detections, scale, categories)
+
+
+def _nearest(ids: NDArray[Number], size: tuple[int, int]) -> NDArray[Number]:
     rows, columns = (
         ((np.arange(new) + 0.5) * old / new).astype(np.intp) for old, new in zip(ids.shape, size, strict=True)
     )
-    sampled: NDArray[np.uint32] = ids[rows[:, None], columns]
+    sampled: NDArray[Number] = ids[rows[:, None], columns]
     return sampled
 
 

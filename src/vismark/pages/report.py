@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from vismark.benchmarks.panels import Bars, Gallery, Panel, Sample
+from vismark.benchmarks.panels import Bars, Curves, Gallery, Panel, Sample
 from vismark.cards import BenchmarkCard
-from vismark.pages.charts import charts
+from vismark.pages.charts import charts, line_chart
 from vismark.pages.numbers import Numbers
-from vismark.pages.overlays import colour_of, data_uri, paint
+from vismark.pages.overlays import colour_of, data_uri, paint, present
 from vismark.pages.theme import page
 from vismark.problems import Problem
 from vismark.results import Result
@@ -52,7 +52,7 @@ def render(result: Result, card: BenchmarkCard, panels: Sequence[Panel], columns
     numbers = Numbers(card)
     return page(
         "report.html",
-        ("datatables", "plotly") if any(isinstance(panel, Bars) for panel in panels) else ("datatables",),
+        ("datatables", "plotly") if any(isinstance(panel, Bars | Curves) for panel in panels) else ("datatables",),
         result=result,
         card=card,
         kind=_KINDS[result.kind],
@@ -61,7 +61,7 @@ def render(result: Result, card: BenchmarkCard, panels: Sequence[Panel], columns
         headline=[numbers.entry(result, name) for name in card.headline if name in result.metrics],
         all_numbers=_all_numbers(result, numbers),
         warnings=_warnings(result.warnings),
-        bars=[_bars(panel, place, numbers) for place, panel in enumerate(panels) if isinstance(panel, Bars)],
+        bars=[_charts(panel, place, numbers) for place, panel in enumerate(panels) if not isinstance(panel, Gallery)],
         galleries=[_gallery(panel, place) for place, panel in enumerate(panels) if isinstance(panel, Gallery)],
         breakdowns=[
             {"anchor": f"breakdown-{place}", "title": f"Table by {name}", "rows": _breakdown(name, rows, numbers)}
@@ -120,8 +120,9 @@ def _per_sample(columns: Mapping[str, Sequence[Any]], numbers: Numbers) -> Table
     return Table(tuple(columns), list(zip(*shown, strict=True)), remark if total > ROWS else "")
 
 
-def _bars(panel: Bars, place: int, numbers: Numbers) -> dict[str, Any]:
-    drawn = [chart | {"anchor": f"chart-{place}-{nth}"} for nth, chart in enumerate(charts(panel, numbers.show))]
+def _charts(panel: Bars | Curves, place: int, numbers: Numbers) -> dict[str, Any]:
+    found = charts(panel, numbers.show) if isinstance(panel, Bars) else [line_chart(panel)]
+    drawn = [chart | {"anchor": f"chart-{place}-{nth}"} for nth, chart in enumerate(found)]
     return {"anchor": f"panel-{place}", "title": panel.title, "note": panel.note, "charts": drawn}
 
 
@@ -147,9 +148,9 @@ def _sample(sample: Sample, categories: Sequence[Category]) -> dict[str, Any]:
 
 def _legend(sample: Sample, categories: Sequence[Category]) -> list[tuple[str, list[dict[str, str]]]]:
     """Which categories are in all views, and which are in one alone."""
-    present = {view.label: {segment.category for segment in view.panoptic.segments} for view in sample.views}
-    everywhere = set.intersection(*present.values()) if present else set()
-    groups = {"": everywhere} | {f"only in {label}:": found - everywhere for label, found in present.items()}
+    shown = {view.label: present(view) for view in sample.views}
+    everywhere = set.intersection(*shown.values()) if shown else set()
+    groups = {"": everywhere} | {f"only in {label}:": found - everywhere for label, found in shown.items()}
     return [
         (
             label,

@@ -62,14 +62,17 @@ class Automaton:
             raise ValueError(f"no rule matches at {at}")
         return rule, end, state >= 0 and state not in self.last
 
-    def alive(self, kinds: bytes, at: int) -> bool:
-        """Whether some longer text that starts with `kinds[at:]` is still a match or on the way to one."""
-        state = self.start
-        for kind in kinds[at:]:
-            state = self.moves[self.rows[state] + kind]
-            if state < 0:
-                return False
-        return state not in self.last
+    def shorter(self, kinds: bytes, at: int, end: int, rules: frozenset[int]) -> int:
+        """End of the longest match of one of `rules` that starts at `at` and stops before `end`; `at` if there is none.
+
+        JFlex's trailing context: of a match that was looked at whole, this is the part that is used up.
+        """
+        state, found = self.start, at
+        for position in range(at, end - 1):
+            state = self.moves[self.rows[state] + kinds[position]]
+            if self.actions[state] in rules:
+                found = position + 1
+        return found
 
 
 def unpacked(packed: Mapping[str, str | int], start: int) -> Automaton:
