@@ -36,13 +36,12 @@ def filled(box: list[float]) -> np.ndarray[Any, Any]:
     return inside
 
 
-def truth(
-    seed: int = 0, images: int = 6, objects: int = 5, *, crowds: bool = True
-) -> dict[str, Any]:
+def truth(seed: int = 0, images: int = 6, objects: int = 5, *, crowds: bool = True) -> dict[str, Any]:
     """An instances ground truth; the last image has no object."""
     random = np.random.default_rng(seed)
     pictures = [
-        {"id": 10 * n + 7, "width": WIDTH, "height": HEIGHT, "file_name": f"{10 * n + 7:012}.jpg"} for n in range(images)
+        {"id": 10 * n + 7, "width": WIDTH, "height": HEIGHT, "file_name": f"{10 * n + 7:012}.jpg"}
+        for n in range(images)
     ]
     annotations: list[dict[str, Any]] = []
     for picture in pictures[:-1] or pictures:

@@ -262,39 +262,39 @@ class _Reader:
 
     def _batch(self, part: Sequence[msgspec.Raw | bytes], start: int) -> Detected:
         text = b"[" + b",".join(part) + b"]"
-        numbers: NDArray[np.int64] = np.arange(start, start + len(part))
+        places: NDArray[np.int64] = np.arange(len(part))
         try:
             records: list[Any] = self._decoder.decode(text)
+            self._check_keys(text, records, part, start)
         except _FAULTS:
             decoded = [self._one(raw, number) for number, raw in enumerate(part, start)]
-            numbers = numbers[[one is not None for one in decoded]]
+            places = np.flatnonzero([one is not None for one in decoded])
             records = [one for one in decoded if one is not None]
-        else:
-            self._check_keys(text, records, part, start)
         columns = self._columns(records)
-        sound = self._sound(columns, records)
-        for index in np.flatnonzero(~sound):
-            number = int(numbers[index])
-            self.examiner.examine(number, json.loads(bytes(part[number - start])))
+        sound = self._sound(columns)
+        for place in sorted(set(range(len(part))).difference(places[sound].tolist())):
+            self._examine(part[place], start + place)
         return columns if sound.all() else _chosen(columns, sound)
 
     def _one(self, raw: msgspec.Raw | bytes, number: int) -> Any | None:
-        """One entry as a record, or None with its faults written down."""
-        data = bytes(raw)
+        """One entry as a record, or None when it is none."""
         try:
-            record = msgspec.json.decode(data, type=self._record)
+            record = msgspec.json.decode(raw, type=self._record)
         except _FAULTS:
-            try:
-                item = json.loads(data)
-            except RecursionError:
-                strict_json.add_depth_fault(self.problems, self.file)
-            except ValueError as error:
-                self.problems.add("JSON_PARSE", f"this is no JSON: {error}", file=self.file, where=f"/{number}")
-            else:
-                self.examiner.examine(number, item)
             return None
-        self._check_keys(data, [record], [raw], number)
+        self._check_keys(bytes(raw), [record], [raw], number)
         return record
+
+    def _examine(self, raw: msgspec.Raw | bytes, number: int) -> None:
+        """Write down what is wrong with an entry."""
+        try:
+            item = json.loads(bytes(raw))
+        except RecursionError:
+            strict_json.add_depth_fault(self.problems, self.file)
+        except ValueError as error:
+            self.problems.add("JSON_PARSE", f"this is no JSON: {error}", file=self.file, where=f"/{number}")
+        else:
+            self.examiner.examine(number, item)
 
     def _check_keys(self, text: bytes, records: list[Any], part: Sequence[msgspec.Raw | bytes], start: int) -> None:
         """Look for repeated keys, closely only where there are more keys than fields."""
@@ -337,7 +337,7 @@ class _Reader:
             areas,
         )
 
-    def _sound(self, columns: Detected, records: list[Any]) -> NDArray[np.bool_]:
+    def _sound(self, columns: Detected) -> NDArray[np.bool_]:
         """Which rows have nothing that the examiner would write down."""
         sound = _member(columns.image_ids, self._images) & _member(columns.category_ids, self._categories)
         sound &= np.isfinite(columns.scores)

@@ -32,7 +32,7 @@ _REFERENCE_LIMIT = 2 << 30
 
 
 class TrueSegment(msgspec.Struct, frozen=True):
-    """One entry of `segments_info` of the ground truth; `area` in pixels, as stated; COCONut leaves out `iscrowd` = 0."""
+    """One entry of `segments_info` of the ground truth; `area` in pixels, as stated; no `iscrowd` is 0."""
 
     id: int
     category_id: int

@@ -143,7 +143,7 @@ def one_line(caption: str) -> str:
     """
     if not isinstance(caption, str):
         raise ValueError(f"a caption is a string, not {type(caption).__name__}")
-    if caption.isprintable() and "\ud800" > max(caption, default=""):
+    if caption.isascii() and caption.isprintable():
         return caption
     return _LINE_BREAKS.sub(" ", _LONE.sub("\ufffd", caption))
 
