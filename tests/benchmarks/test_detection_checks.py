@@ -142,7 +142,7 @@ def test_strange_text_is_answered(tmp_path: Path, name: str) -> None:
     problems = vismark.check("coco-detection", file, references=gt)
     assert problems.errors
     if code:
-        assert [one for one, _ in found(problems)][0] == code
+        assert next(one for one, _ in found(problems)) == code
 
 
 def test_reading_stops_after_too_many_faults(tmp_path: Path) -> None:

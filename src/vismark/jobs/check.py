@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vismark.benchmarks.base import Mode
-from vismark.jobs.prepare import References, prepare
+from vismark.jobs.prepare import Options, References, prepare
 from vismark.problems import Problems
 
 
@@ -39,15 +39,6 @@ def check(
         Missing: the references are not there.
         Usage: there is no such benchmark.
     """
-    _, problems = prepare(
-        benchmark,
-        Path(submission),
-        references=references,
-        root=root,
-        protocol=protocol,
-        mode=mode,
-        partial=partial,
-        jobs=jobs,
-        journal=False,
-    )
+    options = Options(references, root, protocol, mode, partial, jobs)
+    _, problems = prepare(benchmark, Path(submission), options, journal=False)
     return problems

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vismark.benchmarks.base import Mode
-from vismark.jobs.prepare import References, prepare
+from vismark.jobs.prepare import Options, References, prepare
 from vismark.problems import Refused
 
 
@@ -30,16 +30,8 @@ def measure(
         Missing: the references are not there.
         Usage: there is no such benchmark.
     """
-    prepared, problems = prepare(
-        benchmark,
-        Path(submission),
-        references=references,
-        root=root,
-        protocol=protocol,
-        mode=mode,
-        partial=partial,
-        jobs=jobs,
-    )
+    options = Options(references, root, protocol, mode, partial, jobs)
+    prepared, problems = prepare(benchmark, Path(submission), options)
     if prepared is None or problems.errors:
         raise Refused(problems)
     for journal in prepared.journals:

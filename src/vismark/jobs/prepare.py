@@ -26,6 +26,18 @@ References = str | Path | Mapping[str, str | Path] | None
 _CHUNK = 16
 
 
+@dataclass(frozen=True)
+class Options:
+    """How a submission is read: what `check`, `measure`, `score` and `verify` have in common; see `score`."""
+
+    references: References = None
+    root: str | Path | None = None
+    protocol: str | None = None
+    mode: Mode = "strict"
+    partial: bool = False
+    jobs: int | None = None
+
+
 @dataclass
 class Prepared:
     """Everything a score is computed from.
@@ -70,27 +82,16 @@ def read_references(benchmark: Benchmark, given: Source, problems: Problems, mod
     return references
 
 
-def prepare(
-    name: str,
-    submission: Path,
-    *,
-    references: References = None,
-    root: str | Path | None = None,
-    protocol: str | None = None,
-    mode: Mode = "strict",
-    partial: bool = False,
-    jobs: int | None = None,
-    journal: bool = True,
-) -> tuple[Prepared | None, Problems]:
+def prepare(name: str, submission: Path, options: Options, *, journal: bool = True) -> tuple[Prepared | None, Problems]:
     """Read, check and measure a submission; None when it cannot be opened. All findings are in the problems."""
-    benchmark = registry.benchmark(name)
-    chosen = protocol_of(benchmark.card, protocol)
+    benchmark, mode = registry.benchmark(name), options.mode
+    chosen = protocol_of(benchmark.card, options.protocol)
     problems = Problems(benchmark.tolerated if mode == "official" else frozenset())
-    truth = read_references(benchmark, source(references, root), problems, mode)
+    truth = read_references(benchmark, source(options.references, options.root), problems, mode)
     manifest = read_manifest(submission, name, problems)
     every = benchmark.requests(truth, 0).ids
     part = frozenset(manifest.ids) if manifest and manifest.ids is not None else None
-    wanted = None if partial else every if part is None else [id for id in every if id in part]
+    wanted = None if options.partial else every if part is None else [id for id in every if id in part]
     opened = benchmark.open(submission, truth, problems, mode, wanted, chosen.settings)
     if opened is None:
         return None, problems
@@ -101,7 +102,7 @@ def prepare(
             [step.name, step.version, mode, truth.digest, opened.digest, code_digest(), versions(["hotcoco"])]
         )
         kept = _journal(step, key) if journal else None
-        records = _measure(step, opened, truth, jobs or default_jobs(), kept)
+        records = _measure(step, opened, truth, options.jobs or default_jobs(), kept)
         prepared.evidence[step.name] = records
         prepared.journals += [kept] if kept else []
         for record in records:

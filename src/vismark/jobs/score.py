@@ -11,7 +11,7 @@ from vismark.benchmarks.base import Mode
 from vismark.cards import BenchmarkCard
 from vismark.jobs.manifest import read_run
 from vismark.jobs.places import remember
-from vismark.jobs.prepare import Prepared, References, prepare
+from vismark.jobs.prepare import Options, Prepared, References, prepare
 from vismark.problems import Problems, Refused, Usage, printable
 from vismark.results import Basis, Part, Result, Scores, made, write_result
 from vismark.runtime.digests import digest_of, digest_of_parts
@@ -54,63 +54,37 @@ def score(
         Missing: the references are not there.
         Usage: the benchmark, protocol or a metric is unknown.
     """
-    submission = Path(submission)
-    scored, _ = compute(
-        benchmark,
-        submission,
-        references=references,
-        root=root,
-        protocol=protocol,
-        metrics=metrics,
-        mode=mode,
-        partial=partial,
-        model=model,
-        jobs=jobs,
-        output=Path(output) if output is not None else None,
-    )
-    return scored
+    options = Options(references, root, protocol, mode, partial, jobs)
+    path = Path(output) if output is not None else None
+    result, _ = compute(benchmark, Path(submission), options, metrics=metrics, model=model, output=path)
+    return result
 
 
 def compute(
     benchmark: str,
     submission: Path,
+    options: Options,
     *,
-    references: References = None,
-    root: str | Path | None = None,
-    protocol: str | None = None,
     metrics: Sequence[str] | None = None,
-    mode: Mode = "strict",
-    partial: bool = False,
     model: str | None = None,
-    jobs: int | None = None,
     output: Path | None = None,
     journal: bool = True,
 ) -> tuple[Result, dict[str, Sequence[object]]]:
     """The result and its per-sample columns; see `score`."""
-    prepared, problems = prepare(
-        benchmark,
-        submission,
-        references=references,
-        root=root,
-        protocol=protocol,
-        mode=mode,
-        partial=partial,
-        jobs=jobs,
-        journal=journal,
-    )
+    prepared, problems = prepare(benchmark, submission, options, journal=journal)
     if prepared is None or problems.errors:
         raise Refused(problems)
     card = prepared.benchmark.card
     chosen = _chosen(card, prepared.protocol.name, metrics)
     settings = prepared.protocol.settings
     opened = prepared.opened.submission
-    scores = prepared.benchmark.score(opened, prepared.references, prepared.evidence, mode, settings)
-    result = _result(prepared, problems, scores, chosen, mode, submission, model)
+    scores = prepared.benchmark.score(opened, prepared.references, prepared.evidence, options.mode, settings)
+    result = _result(prepared, problems, scores, chosen, options.mode, submission, model)
     if output is not None:
         if scores.table:
             write_table(table_path(output), scores.table)
         write_result(output, result)
-        remember(result, submission, references, root)
+        remember(result, submission, options.references, options.root)
     for kept in prepared.journals:
         kept.remove()
     return result, dict(scores.table)

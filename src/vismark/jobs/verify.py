@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vismark.jobs.places import recall
-from vismark.jobs.prepare import References
+from vismark.jobs.prepare import Options, References
 from vismark.jobs.score import compute
 from vismark.problems import Missing, Problems
 from vismark.results import Result, read_result
@@ -47,17 +47,13 @@ def verify(
     if references is None and root is None and places is not None:
         references, root = places.references or None, places.root
     assert submission is not None
+    options = Options(references, root, told.protocol.name, told.mode, told.partial is not None, jobs)
     again, columns = compute(
         told.protocol.benchmark,
         Path(submission),
-        references=references,
-        root=root,
-        protocol=told.protocol.name,
+        options,
         metrics=list(told.metrics),
-        mode=told.mode,
-        partial=told.partial is not None,
         model=told.model,
-        jobs=jobs,
         journal=False,
     )
     problems = Problems()
