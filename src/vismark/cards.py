@@ -33,6 +33,25 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     part: str = "annotations"
 
 
+class Derived(msgspec.Struct, frozen=True, kw_only=True):
+    """Files made from downloaded ones: ``code(source, target)`` writes `target` (and what belongs to it) whole.
+
+    Attributes:
+        source, target: paths below the data root; the folder named like `target` without suffix belongs to it.
+        code: ``module:function`` taking the two paths and returning `Problems`.
+        split: the split it belongs to.
+    """
+
+    source: str
+    target: str
+    code: str
+    split: str
+
+    def makes(self, path: str) -> bool:
+        """Whether `path` is the target, or the folder that belongs to it."""
+        return path in (self.target, self.target.rpartition(".")[0])
+
+
 class MetricSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What a number means and which official number it equals.
 
@@ -87,6 +106,7 @@ class DatasetCard(Card, frozen=True, kw_only=True):
 
     version: str = ""
     files: tuple[File, ...] = ()
+    derived: tuple[Derived, ...] = ()
     splits: dict[str, Split] = {}
     settings: dict[str, Any] = {}
 

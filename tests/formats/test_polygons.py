@@ -22,7 +22,7 @@ def shoelace(polygon: list[float]) -> float:
     return abs(sum(x * v - u * y for (x, y), (u, v) in pairwise(points))) / 2
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(ANNOTATION, min_size=1, max_size=6))
 def test_areas(annotations: list[list[list[float]]]) -> None:
     assert well_formed(annotations).all()

@@ -17,9 +17,10 @@ import msgspec
 import pytest
 
 from vismark import registry
-from vismark.cards import DatasetCard, File, Split
+from vismark.cards import BenchmarkCard, DatasetCard, Derived, File, Split
+from vismark.jobs.derive import derive, source_of
 from vismark.jobs.download import bundle, download, plan
-from vismark.problems import Missing, Refused, Usage
+from vismark.problems import Missing, Problems, Refused, Usage
 from vismark.runtime.digests import digest_of
 
 CONTENT = {"val2017": 12, "train2017": 30}
@@ -189,6 +190,42 @@ def test_killed_at_ten_random_points_it_ends_byte_identical(tmp_path: Path, mirr
     assert tree(tmp_path / "killed") == tree(tmp_path / "whole")
 
 
+def shout(source: Path, target: Path) -> Problems:
+    """A derivation for the test: upper case, with its folder."""
+    target.with_suffix("").mkdir(exist_ok=True)
+    target.write_text(source.read_text().upper())
+    return Problems()
+
+
+def test_what_is_derived_is_made_after_the_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "raw.txt").write_text("abc")
+    steps = [("raw.txt", "made.txt"), ("made.txt", "again.txt"), ("raw.txt", "other.txt")]
+    card = DatasetCard(
+        name="tiny",
+        title="",
+        code="a:b",
+        files=(File(path="raw.txt", url="http://127.0.0.1:9/raw", provides={"val": ("raw.txt",)}),),
+        derived=tuple(Derived(source=a, target=b, code="unused:x", split="val") for a, b in steps),
+        splits={"val": Split()},
+    )
+    bench = BenchmarkCard(
+        name="tiny-bench", title="", code="a:b", version=1, dataset="tiny", split="val", task="", metrics=(), headline=(),
+        references={"again": "again.txt", "folder": "again"},
+    )  # fmt: skip
+    known = {"datasets": {"tiny": card}, "benchmarks": {"tiny-bench": bench}}
+    monkeypatch.setattr(registry, "cards", lambda kind: known.get(kind, {}))
+    monkeypatch.setattr(registry, "load", lambda code: shout)
+    monkeypatch.setenv("VISMARK_CACHE", str(tmp_path / "cache"))
+    assert download(["tiny-bench"], root=tmp_path / "data", mirror=tmp_path / "mirror").left == []
+    assert (tmp_path / "data" / "again.txt").read_text() == "ABC"
+    assert not (tmp_path / "data" / "other.txt").exists()
+    (tmp_path / "data" / "raw.txt").unlink()
+    assert plan(["tiny-bench"], root=tmp_path / "data").left == [], "what is derived already needs no source"
+    with pytest.raises(Missing, match="vismark download tiny"):
+        derive("tiny", tmp_path / "data")
+
+
 def test_wrong_names_are_explained(tmp_path: Path) -> None:
     with pytest.raises(Usage, match="did you mean"):
         plan(["coco-panopic"], root=tmp_path)
@@ -228,5 +265,11 @@ def test_cards_are_sound(name: str) -> None:
         )
     for bench in registry.cards("benchmarks").values():
         if bench.dataset == name:  # type: ignore[attr-defined]
-            provided = {path for file in card.files for paths in file.provides.values() for path in paths}
-            assert set(bench.references.values()) <= provided  # type: ignore[attr-defined]
+            for path in bench.references.values():  # type: ignore[attr-defined]
+                assert source_of(path, card, Path("nowhere")) in provided(card) | provided(
+                    registry.card("datasets", "coco")
+                )
+
+
+def provided(card: DatasetCard) -> set[str]:
+    return {path for file in card.files for paths in file.provides.values() for path in paths}

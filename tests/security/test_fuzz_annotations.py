@@ -71,7 +71,7 @@ def test_values(folder: Path, data: st.DataObject) -> None:
             for key in path[:-1]:
                 target = target[key]
             if data.draw(st.booleans()):
-                target[path[-1]] = data.draw(ODD)
+                target[path[-1]] = copy.deepcopy(data.draw(ODD))
             else:
                 del target[path[-1]]
         except (KeyError, IndexError, TypeError):

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from vismark.formats.document import DECODE_FAULTS, Document, add_duplicates, decode_strictly, has_duplicates
+from vismark.formats.document import DECODE_FAULTS, Document, decode_strictly, has_duplicates
 from vismark.formats.findings import Report
 from vismark.formats.panoptic_entries import kind
 from vismark.problems import Severity
@@ -160,14 +160,9 @@ def batches(
             part = (pieces or [])[start : start + BATCH]
             numbers: Sequence[int] = range(start, start + len(part))
             text = b"[" + b",".join(part) + b"]"
-            try:
-                _check_text(text)
-                found: list[Record] = decoder.decode(text)
-            except DECODE_FAULTS:
+            found = _all_at_once(text, decoder)
+            if found is None:
                 numbers, found = _one_by_one(document, pointer, part, start, one, loose)
-            else:
-                if has_duplicates(text, _keys(found)):
-                    _find_duplicates(document, pointer, part, start)
             if found:
                 owners = [getattr(entry, owner) for entry in found]
                 shown = [entry if type(entry) in (int, str) else "" for entry in owners]
@@ -175,10 +170,15 @@ def batches(
             bar.advance(len(part))
 
 
-def _check_text(text: bytes) -> None:
-    """Raise UnicodeDecodeError for text that is no UTF-8; msgspec does not look at fields that it skips."""
-    if not text.isascii():
-        text.decode()
+def _all_at_once(text: bytes, decoder: msgspec.json.Decoder[list[Record]]) -> list[Record] | None:
+    """The entries of a batch, or None when one of them must be looked at alone: it has another form, or a key twice."""
+    try:
+        if not text.isascii():
+            text.decode()  # msgspec does not look at fields that it skips
+        found = decoder.decode(text)
+        return None if has_duplicates(text, _keys(found)) else found
+    except DECODE_FAULTS:
+        return None
 
 
 def _one_by_one(
@@ -216,9 +216,3 @@ def _keys(records: Sequence[msgspec.Struct]) -> int:
         if any(issubclass(kind, msgspec.Struct) for kind in set(map(type, values))):
             total += _keys([value for value in values if isinstance(value, msgspec.Struct)])
     return total
-
-
-def _find_duplicates(document: Document, pointer: str, part: Sequence[msgspec.Raw], start: int) -> None:
-    for number, raw in enumerate(part, start):
-        if has_duplicates(bytes(raw), -1):
-            add_duplicates(bytes(raw), document.report, f"{pointer}/{number}")

@@ -12,6 +12,7 @@ import msgspec
 
 from vismark import registry
 from vismark.cards import BenchmarkCard, Card, DatasetCard, File
+from vismark.jobs.derive import derive, source_of
 from vismark.problems import Missing, Problems, Refused, Usage
 from vismark.runtime.atomic import write_bytes
 from vismark.runtime.digests import digest_of
@@ -93,7 +94,7 @@ def plan(
             notes.append(f"{name}: drawn from a seed on first use; nothing to download")
             continue
         if kind == "benchmarks":
-            found = _of_benchmark(card, images, split)
+            found = _of_benchmark(card, folder, images, split)
         elif kind == "datasets":
             found = _of_dataset(card, images, split)
         else:
@@ -138,6 +139,10 @@ def download(
         tell(note)
     need_room(folder, int(wanted.bytes * (1 + _GROWTH)))
     _each(wanted.left, lambda item, bar: _bring(item, folder, mirror, tell, bar), wanted.bytes)
+    for name in names:
+        kind, card = registry.find(name)
+        if kind == "benchmarks" and not _generated(card):
+            derive(card.dataset, folder, only=list(card.references.values()), tell=tell)
     return plan(names, root=root, images=images, split=split)
 
 
@@ -181,13 +186,17 @@ def _generated(card: Card) -> bool:
     )
 
 
-def _of_benchmark(card: BenchmarkCard, images: bool, split: str | None) -> list[tuple[File, tuple[str, ...]]]:
+def _of_benchmark(
+    card: BenchmarkCard, root: Path, images: bool, split: str | None
+) -> list[tuple[File, tuple[str, ...]]]:
     """The files that provide the references of a benchmark."""
     if split is not None and split != card.split:
         raise Usage(f"{card.name} uses the split {card.split}; --split {split} is another.")
-    needed = [path for name, path in card.references.items() if images or name != "images"]
+    dataset: DatasetCard = registry.card("datasets", card.dataset)
+    wanted = [path for name, path in card.references.items() if images or name != "images"]
+    needed = {source_of(path, dataset, root) for path in wanted}
     found = []
-    for file in registry.card("datasets", card.dataset).files:
+    for file in dataset.files:
         own = tuple(path for paths in file.provides.values() for path in paths if path in needed)
         if own:
             found.append((file, tuple(dict.fromkeys(own))))
