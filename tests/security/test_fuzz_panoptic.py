@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import vismark
 from panoptic_builder import Case, build
 from vismark.benchmarks.panoptic_match import Matched
-from vismark.jobs.prepare import prepare
+from vismark.jobs.prepare import Options, prepare
 from vismark.problems import Problems
 
 UNTOUCHED = ("000000000285", "000000000632")
@@ -32,7 +32,7 @@ def case() -> Iterator[Case]:
 def measured(case: Case, mode: str) -> tuple[dict[str, Matched], Problems]:
     """The evidence of every image that could be matched, and all findings."""
     prepared, problems = prepare(
-        "coco-panoptic", case.submission, references=case.references, mode=mode, jobs=1, journal=False
+        "coco-panoptic", case.submission, Options(case.references, mode=mode, jobs=1), journal=False
     )
     records = prepared.evidence["panoptic-match"] if prepared else []
     return {one.id: one for one in records}, problems

@@ -15,7 +15,7 @@ from vismark.formats.coco_categories import official_categories
 from vismark.formats.document import Document
 from vismark.formats.findings import Report
 from vismark.formats.panoptic_entries import kind
-from vismark.formats.records import Batch, batches, true_at
+from vismark.formats.records import LARGEST, Batch, batches, true_at
 from vismark.problems import Severity
 
 _RENUMBER = "Give every entry an id of its own."
@@ -164,10 +164,10 @@ def _has_types(report: Report, where: str, one: Any, fields: dict[str, tuple[typ
             if required:
                 report.error("MISSING_FIELD", f"`{name}` is missing", f"Add `{name}`: {words}.", where=where)
                 sound = False
-        elif type(one[name]) is not wanted:
+        elif type(one[name]) is not wanted or (wanted is int and abs(one[name]) >= LARGEST):
             value = one[name]
             message, fix = f"`{name}` is {kind(value)}, not {words}", f"Write {words}."
-            if wanted is int and type(value) is float and value.is_integer():
+            if wanted is int and type(value) is float and value.is_integer() and abs(value) < LARGEST:
                 report.warn("FIELD_INTEGRAL", message, fix, where=f"{where}/{name}", value=value)
                 one[name] = int(value)
             else:

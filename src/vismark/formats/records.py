@@ -23,7 +23,7 @@ from vismark.runtime.progress import Bar
 BATCH = 4096
 
 # Larger integers differ between readers of JSON.
-_LARGEST = 2**53
+LARGEST = 2**53
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -73,7 +73,7 @@ class Batch(Generic[Record]):
     def integers(self, field: str, *, required: bool = True, code: str = "FIELD_TYPE") -> Column:
         """A field of integers as int64; integral decimal numbers are taken, with a warning."""
         values = self.column(field)
-        if set(map(type, values)) == {int} and min(values) > -_LARGEST and max(values) < _LARGEST:
+        if set(map(type, values)) == {int} and min(values) > -LARGEST and max(values) < LARGEST:
             return Column(np.fromiter(values, np.int64, len(values)), np.ones(len(values), bool))
         found = [self._integer(index, field, value, required, code) for index, value in enumerate(values)]
         known = np.array([one is not None for one in found], bool)
@@ -118,11 +118,11 @@ class Batch(Generic[Record]):
             self.report.add(code or "FIELD_TYPE", message, fix, severity, where=where, item=item, value=value)
 
     def _integer(self, index: int, field: str, value: Any, required: bool, code: str) -> int | None:
-        if type(value) is float and value.is_integer() and abs(value) < _LARGEST:
+        if type(value) is float and value.is_integer() and abs(value) < LARGEST:
             fix = "Write it without a decimal point."
             self.warn(index, "FIELD_INTEGRAL", f"`{field}` is a decimal number", fix, field=field, value=value)
             return int(value)
-        if type(value) is int and abs(value) < _LARGEST:
+        if type(value) is int and abs(value) < LARGEST:
             return value
         if required or value is not UNSET:
             wanted = "an integer" if type(value) is not int else "an integer below 2^53"
