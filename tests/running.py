@@ -23,6 +23,7 @@ from unittest.mock import patch
 
 import msgspec
 
+from annotation_builder import rows, table
 from vismark.cli.main import _run
 from vismark.datasets.shapes.write import ensure
 from vismark.jobs.predict import predict
@@ -136,6 +137,9 @@ def coco_root() -> Path:
         shutil.copytree(truth / "annotations" / "panoptic_val", coco / "panoptic_val2017")
         (coco / "annotations").mkdir()
         shutil.copy(truth / "annotations" / "panoptic_val.json", coco / "annotations" / "panoptic_val2017.json")
+        hub = root / "coconut" / "hub" / "relabeled_coco_val"
+        hub.mkdir(parents=True)
+        table(hub, rows())
     return root
 
 

@@ -210,7 +210,7 @@ def test_what_is_derived_is_made_after_the_download(tmp_path: Path, monkeypatch:
         splits={"val": Split()},
     )
     bench = BenchmarkCard(
-        name="tiny-bench", title="", code="a:b", version=1, dataset="tiny", split="val", task="", metrics=(), headline=(),
+        name="tiny-bench", title="", code="a:b", version=1, dataset="tiny", split="val", task="", metrics=(), headline=(),  # noqa: E501
         references={"again": "again.txt", "folder": "again"},
     )  # fmt: skip
     known = {"datasets": {"tiny": card}, "benchmarks": {"tiny-bench": bench}}
