@@ -32,7 +32,7 @@ class Slow:
             time.sleep(0.01)
         rng = [np.random.default_rng(request.seed) for request in requests]
         return [
-            Panoptic(r.integers(1, 3, (q.image.height, q.image.width)).astype(np.uint32), (Segment(1, 1), Segment(2, 21)))  # noqa: E501
+            Panoptic(r.integers(1, 3, (q.image.height, q.image.width)).astype("u4"), (Segment(1, 1), Segment(2, 21)))
             for r, q in zip(rng, requests)
         ]
 """
