@@ -14,7 +14,7 @@ from vismark.formats.coco_tables import ImageTable, check_unique
 from vismark.formats.document import Document
 from vismark.formats.panoptic_entries import kind
 from vismark.formats.polygons import Polygon
-from vismark.formats.records import Batch, Column, batches, true_at
+from vismark.formats.records import Batch, Column, batches, is_number, true_at
 from vismark.formats.rle import Rle, RleFault, area_of, checked_runs
 
 # Boxes may end this many pixels outside the image: COCO's own are rounded.
@@ -134,7 +134,7 @@ def _check_boxes(batch: Batch[Loose], images: ImageTable, at: NDArray[np.int64])
 
 
 def _numeric(lists: list[list[Any]]) -> bool:
-    return {type(value) for one in lists for value in one} <= {int, float}
+    return all(is_number(value) for one in lists for value in one)
 
 
 def _is_box(batch: Batch[Loose], index: int, box: Any) -> bool:
@@ -222,7 +222,8 @@ def _mask_area(batch: Batch[Loose], index: int, mask: Any, size: tuple[int, int]
 
 
 def _differ(stated: NDArray[np.float64], mask: NDArray[np.float64]) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = np.abs(stated - mask) > np.maximum(_PIXELS, _SHARE * mask)
+    found: NDArray[np.bool_] = ~np.isfinite(mask)
+    found[~found] = np.abs(stated - mask)[~found] > np.maximum(_PIXELS, _SHARE * mask)[~found]
     return found
 
 

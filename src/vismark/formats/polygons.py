@@ -9,6 +9,8 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from vismark.formats.rle import PIXEL_LIMIT
+
 # One polygon: x1, y1, x2, y2, … in pixels from the top left corner of the image.
 Polygon = list[float]
 
@@ -54,6 +56,7 @@ def areas(polygons: Polygons) -> NDArray[np.float64]:
     """The area of each annotation in square pixels: the sum over its polygons of the shoelace formula.
 
     COCO's own areas are these, to the last digits; the raster of pycocotools differs by about a pixel in fifty.
+    Coordinates beyond all bounds give an area that is not finite.
     """
     x, y = polygons.points[0::2], polygons.points[1::2]
     sizes = polygons.lengths // 2
@@ -61,20 +64,27 @@ def areas(polygons: Polygons) -> NDArray[np.float64]:
     last = starts + sizes - 1
     x_next, y_next = np.roll(x, -1), np.roll(y, -1)
     x_next[last], y_next[last] = x[starts], y[starts]
-    each = np.abs(np.add.reduceat(x * y_next - x_next * y, starts)) / 2
+    with np.errstate(over="ignore", invalid="ignore"):
+        each = np.abs(np.add.reduceat(x * y_next - x_next * y, starts)) / 2
     found: NDArray[np.float64] = np.add.reduceat(each, np.cumsum(polygons.parts) - polygons.parts)
     return found
 
 
+def drawable(polygons: list[Polygon], size: tuple[int, int]) -> bool:
+    """Whether pycocotools draws polygons in reasonable time and memory: edges and image are not endless."""
+    if size[0] * size[1] > PIXEL_LIMIT:
+        return False
+    corners = [np.array(one).reshape(-1, 2) for one in polygons]
+    with np.errstate(over="ignore", invalid="ignore"):
+        return sum(float(np.abs(one - np.roll(one, 1, axis=0)).sum()) for one in corners) <= _LONGEST
+
+
 def raster_area(polygons: list[Polygon], size: tuple[int, int]) -> int | None:
-    """The pixels of the mask that pycocotools draws from polygons; None when their edges are too long for one.
+    """The pixels of the mask that pycocotools draws from polygons; None when they are not `drawable`.
 
     Args:
         size: (height, width) of the image.
     """
     from pycocotools import mask
 
-    corners = [np.array(one).reshape(-1, 2) for one in polygons]
-    if sum(float(np.abs(one - np.roll(one, 1, axis=0)).sum()) for one in corners) > _LONGEST:
-        return None
-    return int(mask.area(mask.merge(mask.frPyObjects(polygons, *size))))
+    return int(mask.area(mask.merge(mask.frPyObjects(polygons, *size)))) if drawable(polygons, size) else None

@@ -82,9 +82,9 @@ class Batch(Generic[Record]):
     def reals(self, field: str, *, required: bool = True) -> Column:
         """A field of finite numbers as float64."""
         values = self.column(field)
-        if set(map(type, values)) <= {int, float}:
+        if set(map(type, values)) == {float}:
             return Column(np.array(values, np.float64), np.ones(len(values), bool))
-        known = np.array([type(value) in (int, float) for value in values], bool)
+        known = np.array([is_number(value) for value in values], bool)
         for index in true_at(~known):
             if required or values[index] is not UNSET:
                 self.fault(index, field, values[index], "a number")
@@ -128,6 +128,11 @@ class Batch(Generic[Record]):
             wanted = "an integer" if type(value) is not int else "an integer below 2^53"
             self.fault(index, field, value, wanted, code=code if code != "FIELD_TYPE" else "")
         return None
+
+
+def is_number(value: Any) -> bool:
+    """Whether a JSON value is a number that float64 holds; booleans are none."""
+    return type(value) is float or (type(value) is int and abs(value) < LARGEST)
 
 
 def true_at(chosen: NDArray[np.bool_]) -> list[int]:

@@ -16,7 +16,7 @@ from vismark.formats.coco_tables import ImageTable
 from vismark.formats.findings import Report
 from vismark.formats.panoptic import MAX_ID
 from vismark.formats.panoptic_entries import kind
-from vismark.formats.records import Batch
+from vismark.formats.records import Batch, is_number
 from vismark.problems import Severity
 
 # Category 0 occurs in COCONut-XL for pixels that are nothing.
@@ -174,7 +174,7 @@ class SegmentReader:
         if box is UNSET:
             return
         at, fix = f"/{number}/bbox", "bbox is [x, y, width, height]."
-        if not isinstance(box, list) or len(box) != 4 or not {type(one) for one in box} <= {int, float}:
+        if not isinstance(box, list) or len(box) != 4 or not all(map(is_number, box)):
             self._add("BBOX_FORMAT", "bbox is not four numbers", fix, at, box)
         elif min(box[2:]) < 0:
             self._add("BBOX_FORMAT", "a side is negative", fix, at, box)

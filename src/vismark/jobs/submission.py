@@ -59,6 +59,7 @@ class Submission:
         self.finished = (path / NAME).is_file()
         if self.finished:
             self._check_same(path / NAME)
+            self._tidy()
         else:
             self._begin()
 
@@ -165,10 +166,14 @@ class Submission:
         )
         write_bytes(self.path / RUN_NAME, msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
         write_bytes(self.path / NAME, msgspec.json.format(msgspec.json.encode(self.manifest), indent=1) + b"\n")
+        self._tidy()
+        self.finished = True
+
+    def _tidy(self) -> None:
+        """Remove what only unfinished work needs; again on the next start, where a kill came in between."""
         shutil.rmtree(self.path / _WORK, ignore_errors=True)
         for folder in [self.path, *(one for one in self.path.iterdir() if one.is_dir())]:
             sweep(folder)
-        self.finished = True
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -16,9 +16,9 @@ import msgspec
 
 from vismark.formats.document import Document, read_document
 from vismark.formats.panoptic import ImageRecord
-from vismark.formats.polygons import Polygon
+from vismark.formats.polygons import Polygon, drawable
 from vismark.formats.rle import Rle, RleFault, checked_runs, pixels_of
-from vismark.problems import Problems, Refused
+from vismark.problems import Problems, Refused, refuse
 from vismark.tasks import Category
 
 if TYPE_CHECKING:
@@ -163,19 +163,19 @@ def mask_of(segmentation: list[Polygon] | Mask, size: tuple[int, int]) -> NDArra
     """Booleans of shape `size` (height, width) from polygons, drawn as pycocotools does, or from a run-length mask.
 
     Raises:
-        Refused: the run-length mask does not fill `size` exactly.
+        Refused: the run-length mask does not fill `size` exactly, or the polygons have no points or endless edges.
     """
     from pycocotools import mask
 
     if isinstance(segmentation, list):
+        if not segmentation or min(map(len, segmentation)) < 6 or not drawable(segmentation, size):
+            raise refuse("SEGM_FORMAT", "these polygons cannot be drawn", fix="`vismark validate` says more.")
         drawn: NDArray[np.uint8] = mask.decode(mask.merge(mask.frPyObjects(segmentation, *size)))
         return drawn.astype(bool)
     try:
         return pixels_of(checked_runs(Rle(list(segmentation.size), segmentation.counts), size), size)
     except RleFault as fault:
-        problems = Problems()
-        problems.add(fault.code, str(fault), fix=fault.fix)
-        raise Refused(problems) from fault
+        raise refuse(fault.code, str(fault), fix=fault.fix) from fault
 
 
 def _read(path: Path) -> Document:
