@@ -147,6 +147,47 @@ class SemanticSegment(Request):
     answer: ClassVar[type] = LabelMap
 
 
+@dataclass(frozen=True)
+class Image:
+    """A picture that a model made: `pixels` uint8 RGB of shape (height, width, 3)."""
+
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ClassToImage(Request):
+    """Draw a picture of a class.
+
+    Attributes:
+        label: number of the class, from 0 in the order of the data set.
+        labels: the data set whose classes these are, e.g. ``imagenet1k``.
+        size: height and width in pixels.
+    """
+
+    label: int
+    labels: str
+    size: tuple[int, int]
+    answer: ClassVar[type] = Image
+
+
+@dataclass(frozen=True)
+class TextToImage(Request):
+    """Draw what a text says; `size` is (height, width) in pixels, or None where the model chooses."""
+
+    prompt: str
+    size: tuple[int, int] | None
+    answer: ClassVar[type] = Image
+
+
+@dataclass(frozen=True)
+class Reconstruct(Request):
+    """Encode a picture and decode it again, in its own size; `text` is its caption for tokenizers that use one."""
+
+    image: Picture
+    text: str
+    answer: ClassVar[type] = Image
+
+
 class Requests(Protocol):
     """The questions of a benchmark, in the protocol's order, made when they are asked for."""
 

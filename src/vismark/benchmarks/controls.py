@@ -15,7 +15,20 @@ import msgspec
 from vismark.benchmarks.base import Benchmark
 from vismark.formats.detection_write import decode_mask, encode_mask
 from vismark.problems import Usage
-from vismark.tasks import Detect, Detections, LabelMap, Panoptic, PanopticSegment, Request, Segment, SemanticSegment
+from vismark.tasks import (
+    ClassToImage,
+    Detect,
+    Detections,
+    Image,
+    LabelMap,
+    Panoptic,
+    PanopticSegment,
+    Reconstruct,
+    Request,
+    Segment,
+    SemanticSegment,
+    TextToImage,
+)
 
 
 class OracleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,6 +128,26 @@ def _(request: Detect) -> Detections:
     return Detections(box, score, np.array([request.categories[0].id]), (encode_mask(mask),))
 
 
+# Height and width of a picture whose request leaves them open.
+_OPEN_SIZE = (256, 256)
+
+
+@blank.register
+def _(request: ClassToImage | TextToImage) -> Image:
+    return _grey(request.size or _OPEN_SIZE)
+
+
+@blank.register
+def _(request: Reconstruct) -> Image:
+    return _grey((request.image.height, request.image.width))
+
+
+def _grey(size: tuple[int, int]) -> Image:
+    import numpy as np
+
+    return Image(np.full((*size, 3), 128, np.uint8))
+
+
 @singledispatch
 def degrade(answer: Any, request: Any, amount: float) -> Any:
     """`answer` damaged by `amount`, from the request's seed."""
@@ -189,6 +222,15 @@ def _(answer: Detections, request: Detect, amount: float) -> Detections:
     scores = random.uniform(1 - amount, 1, len(boxes)).astype(np.float32)
     chosen = tuple(masks[row] for row in kept) if answer.masks is not None else None
     return Detections(boxes[kept], scores[kept], categories[kept], chosen)
+
+
+@degrade.register
+def _(answer: Image, request: Request, amount: float) -> Image:
+    """The picture mixed with uniform noise: `amount` is the share of the noise."""
+    import numpy as np
+
+    noise = np.random.default_rng(request.seed).integers(0, 256, answer.pixels.shape)
+    return Image(np.rint((1 - amount) * answer.pixels + amount * noise).astype(np.uint8))
 
 
 def _shifted(mask: Any, down: int, right: int) -> Any:
