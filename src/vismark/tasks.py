@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -186,6 +186,62 @@ class Reconstruct(Request):
     image: Picture
     text: str
     answer: ClassVar[type] = Image
+
+
+@dataclass(frozen=True)
+class Text:
+    """An answer in words."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ImageToText(Request):
+    """Describe an image.
+
+    Attributes:
+        style: ``caption``: one plain sentence; ``detailed``: a paragraph that tells of everything that is seen.
+        prompt: the wording of the protocol, or "" where it has none.
+    """
+
+    image: Picture
+    style: Literal["caption", "detailed"]
+    prompt: str
+    answer: ClassVar[type] = Text
+
+
+@dataclass(frozen=True)
+class Span:
+    """A phrase of a text, `text[start:stop]`, and the ids of the segments that it names (at least one)."""
+
+    start: int
+    stop: int
+    segments: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class GroundedText:
+    """A description of an image and its panoptic map, tied together.
+
+    Attributes:
+        text: plain words, without markup.
+        spans: phrases of `text` in order, none overlapping another; their segments are ids of `panoptic`.
+        panoptic: the whole map; segments may be named by several phrases or by none.
+    """
+
+    text: str
+    spans: tuple[Span, ...]
+    panoptic: Panoptic
+
+
+@dataclass(frozen=True)
+class GroundedCaption(Request):
+    """Partition an image into segments of the given categories and describe it, phrase by phrase tied to segments."""
+
+    image: Picture
+    prompt: str
+    categories: tuple[Category, ...]
+    answer: ClassVar[type] = GroundedText
 
 
 class Requests(Protocol):
