@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from vismark.instruments.base import Tools
     from vismark.jobs.check import check
     from vismark.jobs.diff import diff
     from vismark.jobs.download import download
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from vismark.jobs.verify import verify
 
 _HOMES = {
+    "Tools": "vismark.instruments.base",
     "check": "vismark.jobs.check",
     "diff": "vismark.jobs.diff",
     "download": "vismark.jobs.download",
@@ -40,6 +42,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Tools",
     "__version__",
     "check",
     "diff",

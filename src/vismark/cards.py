@@ -148,8 +148,9 @@ class BenchmarkCard(Card, frozen=True, kw_only=True):
 
 
 class InstrumentCard(Card, frozen=True, kw_only=True):
-    """A frozen measurer (a feature network, a detector, a judge): its version and its weights."""
+    """A frozen measurer: its version and its weights; `role` is what it is used as, e.g. ``detector`` or ``judge``."""
 
+    role: str
     version: str = ""
     files: tuple[File, ...] = ()
 

@@ -8,12 +8,12 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from dying import always_die, die_once
 from vismark.runtime.parallel import map_chunks
 
 # A predictor that is slow enough to be killed and writes down every sample it is asked for.
@@ -133,22 +133,6 @@ def vismark_cache_with_shapes(cache: Path, other: Path) -> None:
     """A cache of its own that shares the drawn shapes."""
     cache.mkdir()
     (cache / "shapes").symlink_to(other / "shapes")
-
-
-def die_once(piece: list[str]) -> list[str]:
-    """Kill the worker process the first time a piece holds "victim"."""
-    marker = Path(piece[0])
-    if "victim" in piece and not marker.exists():
-        marker.touch()
-        time.sleep(0.05)
-        os.kill(os.getpid(), signal.SIGKILL)
-    return piece[1:]
-
-
-def always_die(piece: list[str]) -> list[str]:
-    """Kill the worker process."""
-    os.kill(os.getpid(), signal.SIGKILL)
-    return piece
 
 
 def test_the_chunk_of_a_killed_worker_is_done_again(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import vismark
 from panoptic_builder import Case, build
 from vismark.benchmarks.panoptic_match import Matched
 from vismark.jobs.prepare import Options, prepare
+from vismark.jobs.prepare import measured as measure
 from vismark.problems import Problems
 
 UNTOUCHED = ("000000000285", "000000000632")
@@ -31,9 +32,9 @@ def case() -> Iterator[Case]:
 
 def measured(case: Case, mode: str) -> tuple[dict[str, Matched], Problems]:
     """The evidence of every image that could be matched, and all findings."""
-    prepared, problems = prepare(
-        "coco-panoptic", case.submission, Options(case.references, mode=mode, jobs=1), journal=False
-    )
+    prepared, problems = prepare("coco-panoptic", case.submission, Options(case.references, mode=mode))
+    if prepared:
+        measure(prepared, problems, 1, keep=False)
     records = prepared.evidence["panoptic-match"] if prepared else []
     return {one.id: one for one in records}, problems
 

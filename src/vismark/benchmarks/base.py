@@ -11,6 +11,7 @@ import msgspec
 
 from vismark.benchmarks.panels import Panel
 from vismark.cards import BenchmarkCard
+from vismark.instruments.base import Tools
 from vismark.problems import Missing, Problem, Problems, Usage
 from vismark.registry import load
 from vismark.results import Scores
@@ -107,20 +108,38 @@ class Writer(Protocol):
     def finish(self, entries: Sequence[Any], /) -> None: ...
 
 
-class Step(Protocol):
-    """A stage of measuring: turns samples into evidence, in any order and split.
+@dataclass(frozen=True)
+class About:
+    """What the jobs know of a step.
 
-    `version` is raised when a record would change; `workers` says whether it needs processes to use several cores.
+    Attributes:
+        version: raised when a record would change.
+        over: what is measured; evidence over references serves every submission.
+        instruments: name → identity of each instrument, {} for arithmetic. Evidence of instruments is dear: it is kept,
+            `check` does without it, and ``measure --shard`` divides it.
+        batch: samples given to `run` at once.
+        workers: how several cores are used; ``alone`` is a network that uses them itself.
+    """
+
+    name: str
+    version: int
+    record: type[Evidence]
+    over: Literal["submission", "references"] = "submission"
+    instruments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    batch: int = 16
+    workers: Literal["threads", "processes", "alone"] = "threads"
+
+
+class Step(Protocol):
+    """A stage of measuring: turns the samples `ids` into evidence, in any order and split.
+
+    `fingerprint` tells the digests of a sample and of its reference as they are now, so that old evidence is not taken
+    for new samples; ("", "") when one cannot be read.
     """
 
     @property
-    def name(self) -> str: ...
-    @property
-    def version(self) -> int: ...
-    @property
-    def record(self) -> type[Evidence]: ...
-    @property
-    def workers(self) -> Literal["threads", "processes"]: ...
+    def about(self) -> About: ...
+    def ids(self, opened: Opened[Any], references: Any, /) -> Sequence[str]: ...
     def run(self, submission: Any, references: Any, ids: Sequence[str], /) -> Sequence[Evidence]: ...
     def fingerprint(self, submission: Any, references: Any, id: str, /) -> tuple[str, str]: ...
 
@@ -128,8 +147,8 @@ class Step(Protocol):
 class Benchmark(Protocol):
     """A benchmark. `score` is pure; `open` reads and checks without decoding samples; `steps` do the dear work.
 
-    `tolerated` are the problem codes that the official tool accepts in silence: errors in strict mode, warnings in
-    official mode.
+    `steps` makes only the evidence that `metrics` need. `tolerated` are the problem codes that the official tool
+    accepts in silence: errors in strict mode, warnings in official mode.
     """
 
     card: BenchmarkCard
@@ -149,7 +168,9 @@ class Benchmark(Protocol):
         wanted: Collection[str] | None,
         settings: Mapping[str, Any],
     ) -> Opened[Any] | None: ...
-    def steps(self, mode: Mode, settings: Mapping[str, Any]) -> Sequence[Step]: ...
+    def steps(
+        self, mode: Mode, settings: Mapping[str, Any], metrics: Collection[str], tools: Tools
+    ) -> Sequence[Step]: ...
     def score(
         self,
         submission: Any,

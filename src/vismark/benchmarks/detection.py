@@ -28,6 +28,7 @@ from vismark.formats.detection_write import (
 )
 from vismark.formats.detections import DetectionSubmission, read_submission
 from vismark.formats.panoptic_submission import locate
+from vismark.instruments.base import Tools
 from vismark.metrics import detection_official
 from vismark.metrics.detection import SIZES, THRESHOLDS, Evaluation, Found, Images, Objects, evaluate
 from vismark.metrics.detection_table import image_table
@@ -118,7 +119,7 @@ class DetectionBenchmark:
         ids = tuple(id for id in truth.images if id in scored)
         return Opened(dataclasses.replace(submission, scored=ids), ids, digest)
 
-    def steps(self, mode: Mode, settings: Mapping[str, Any]) -> Sequence[Step]:
+    def steps(self, mode: Mode, settings: Mapping[str, Any], metrics: Collection[str], tools: Tools) -> Sequence[Step]:
         """None: matching takes seconds."""
         return ()
 

@@ -28,6 +28,7 @@ from vismark.formats.panoptic import (
     write_annotations,
 )
 from vismark.formats.panoptic_submission import PanopticSubmission, locate, read_submission
+from vismark.instruments.base import Tools
 from vismark.metrics.panoptic import PanopticQuality, quality
 from vismark.problems import Problem, Problems, Refused
 from vismark.results import Scores
@@ -120,7 +121,7 @@ class PanopticBenchmark:
         ids = tuple(id for id in truth.annotations if id in submission.annotations)
         return Opened(submission, ids, digest)
 
-    def steps(self, mode: Mode, settings: Mapping[str, Any]) -> Sequence[Step]:
+    def steps(self, mode: Mode, settings: Mapping[str, Any], metrics: Collection[str], tools: Tools) -> Sequence[Step]:
         """Matching: the only step; with the setting `dilation_ratio` by boundaries too."""
         return (MatchStep(mode, settings.get("dilation_ratio")),)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from vismark.benchmarks.base import Evidence, Mode
+from vismark.benchmarks.base import About, Evidence, Mode, Opened
 from vismark.formats import png
 from vismark.formats.idmaps import counts
 from vismark.formats.panoptic import PanopticTruth, PredictedAnnotation, TrueAnnotation, ids_from_rgb
@@ -44,14 +44,15 @@ class MatchStep:
         ratio: match by boundaries too (boundary-iou-api 37d2558); their width as a share of the image's diagonal.
     """
 
-    version = 1
-    record = Matched
-    workers: Literal["threads", "processes"] = "threads"
-
     def __init__(self, mode: Mode, ratio: float | None = None) -> None:
-        self.name = "panoptic-match" if ratio is None else f"boundary-match-{ratio}"
+        name = "panoptic-match" if ratio is None else f"boundary-match-{ratio}"
+        self.about = About(name, version=1, record=Matched)
         self.mode = mode
         self.ratio = ratio
+
+    def ids(self, opened: Opened[PanopticSubmission], truth: PanopticTruth) -> Sequence[str]:
+        """Every sample that is scored."""
+        return opened.ids
 
     def run(self, submission: PanopticSubmission, truth: PanopticTruth, ids: Sequence[str]) -> list[Matched]:
         """The evidence of the samples `ids`; faults are in the records, nothing is raised."""

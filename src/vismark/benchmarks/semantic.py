@@ -27,6 +27,7 @@ from vismark.formats.semantic import (
     read_labels,
     true_labels,
 )
+from vismark.instruments.base import Tools
 from vismark.metrics.semantic import Row, SemanticQuality
 from vismark.problems import Problem, Problems, Refused, refuse
 from vismark.results import Scores
@@ -92,7 +93,7 @@ class SemanticBenchmark:
         read = read_folder(path, tuple(truth.annotations), labels, problems, wanted)
         return Opened(read[0], read[0].ids, read[1]) if read else None
 
-    def steps(self, mode: Mode, settings: Mapping[str, Any]) -> Sequence[Step]:
+    def steps(self, mode: Mode, settings: Mapping[str, Any], metrics: Collection[str], tools: Tools) -> Sequence[Step]:
         """Counting: the only step."""
         return (ConfusionStep(settings["labels"]),)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from vismark.benchmarks.base import Evidence
+from vismark.benchmarks.base import About, Evidence, Opened
 from vismark.formats import png
 from vismark.formats.panoptic import PanopticTruth, ids_from_rgb
 from vismark.formats.semantic import IGNORE, LabelFolder, Labelling, listed, read_labels, strays, true_labels
@@ -30,12 +30,12 @@ class Confused(Evidence, frozen=True, kw_only=True):
 class ConfusionStep:
     """Counts pairs of labels (detectron2 02b5c4e, `SemSegEvaluator.process`); `labels` names the labelling."""
 
-    version = 1
-    record = Confused
-    workers: Literal["threads", "processes"] = "threads"
-
     def __init__(self, labels: str) -> None:
-        self.name = f"semantic-{labels}"
+        self.about = About(f"semantic-{labels}", version=1, record=Confused)
+
+    def ids(self, opened: Opened[LabelFolder], truth: PanopticTruth) -> Sequence[str]:
+        """Every sample that is scored."""
+        return opened.ids
 
     def run(self, submission: LabelFolder, truth: PanopticTruth, ids: Sequence[str]) -> list[Confused]:
         """The evidence of the samples `ids`; faults are in the records, nothing is raised."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from vismark.problems import Usage
+
+if TYPE_CHECKING:
+    from vismark.instruments.base import Tools
 
 
 def benchmark_names(incomplete: str) -> list[str]:
@@ -51,6 +54,65 @@ Shard = Annotated[
     str | None,
     typer.Option(help="I/N: only every N-th sample from the I-th; by default from SLURM_ARRAY_TASK_ID or RANK."),
 ]
+
+Settings = Annotated[list[str] | None, typer.Option("--set", help="A setting, name=value; may be repeated.")]
+Instruments = Annotated[
+    list[str] | None, typer.Option("--instrument", help="Measure with this instrument, see `vismark list instruments`.")
+]
+Weights = Annotated[
+    list[str] | None, typer.Option(help="Weights of an instrument: PATH, or NAME=PATH; else the downloaded ones.")
+]
+Device = Annotated[str, typer.Option(help="Where networks run, e.g. cpu or cuda:0; by default the best there is.")]
+Dtype = Annotated[
+    Literal["float32", "bfloat16", "float16"],
+    typer.Option(help="Of networks; anything but float32 departs from the official numbers, and the result says so."),
+]
+BatchSize = Annotated[int | None, typer.Option(help="Samples given to a network at once.", min=1)]
+
+
+def tools(
+    instruments: list[str] | None,
+    weights: list[str] | None,
+    settings: list[str] | None,
+    root: Path | None,
+    device: str,
+    dtype: str,
+    batch_size: int | None,
+) -> Tools:
+    """What the options say of instruments; a setting is ``ROLE.name=value``.
+
+    Raises:
+        Usage: a setting has no role.
+    """
+    from vismark.instruments.base import Tools
+
+    chosen: dict[str, dict[str, Any]] = {}
+    for text in settings or ():
+        name, value = setting(text)
+        role, dot, key = name.partition(".")
+        if not dot:
+            raise Usage(f"--set {text!r}: write ROLE.name=value, e.g. judge.model=NAME.")
+        chosen.setdefault(role, {})[key] = value
+    places = [("", one) if "=" not in one else tuple(one.split("=", 1)) for one in weights or ()]
+    paths = {name: Path(path) for name, path in places}
+    return Tools(tuple(instruments or ()), paths, chosen, root, device, dtype, batch_size)
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """``name=value`` with the value read as a number or boolean where it is one.
+
+    Raises:
+        Usage: it has another form.
+    """
+    import msgspec
+
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise Usage(f"--set {text!r}: write name=value.")
+    try:
+        return name, msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return name, value
 
 
 def again(references: str | None, root: Path | None) -> str:

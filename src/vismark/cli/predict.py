@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from vismark.cli import options
-from vismark.problems import Usage
 
 
 def predict(
@@ -20,7 +19,7 @@ def predict(
     limit: Annotated[
         int | None, typer.Option(help="Only the first N samples; the score is stamped PARTIAL.", min=1)
     ] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="Setting of the predictor, name=value.")] = None,
+    settings: options.Settings = None,
     shard: options.Shard = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     batch_size: Annotated[int, typer.Option(help="Questions given to the predictor at once.", min=1)] = 1,
@@ -43,7 +42,7 @@ def predict(
         references=options.references(references),
         root=root,
         limit=limit,
-        settings=dict(_setting(one) for one in settings or ()),
+        settings=dict(options.setting(one) for one in settings or ()),
         shard=shard,
         seed=seed,
         batch_size=batch_size,
@@ -54,16 +53,3 @@ def predict(
     else:
         typer.echo(f"{output}: shard {made.shard.rank}/{made.shard.world} is complete, other shards are not")
         show.note(f"Next: run the other shards; `vismark status {output}` lists what is missing")
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    """``name=value`` with the value read as a number or boolean where it is one."""
-    import msgspec
-
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise Usage(f"--set {text!r}: write name=value.")
-    try:
-        return name, msgspec.json.decode(value)
-    except msgspec.DecodeError:
-        return name, value

@@ -30,6 +30,12 @@ def score(
         bool,
         typer.Option("--sandbox", help="Score in a child process with hard limits, for submissions from strangers."),
     ] = False,
+    instruments: options.Instruments = None,
+    weights: options.Weights = None,
+    settings: options.Settings = None,
+    device: options.Device = "",
+    dtype: options.Dtype = "float32",
+    batch_size: options.BatchSize = None,
     as_json: options.Json = False,
 ) -> None:
     """Score a submission: the official numbers, with everything needed to believe and repeat them.
@@ -56,6 +62,7 @@ def score(
         partial=partial,
         model=model,
         jobs=jobs,
+        tools=options.tools(instruments, weights, settings, root, device, dtype, batch_size),
     )
     if as_json:
         show.json(result)
@@ -82,6 +89,14 @@ def measure(
     mode: options.Mode = "strict",
     partial: options.Partial = False,
     jobs: options.Jobs = None,
+    step: Annotated[str | None, typer.Option(help="Only this step.")] = None,
+    shard: options.Shard = None,
+    instruments: options.Instruments = None,
+    weights: options.Weights = None,
+    settings: options.Settings = None,
+    device: options.Device = "",
+    dtype: options.Dtype = "float32",
+    batch_size: options.BatchSize = None,
 ) -> None:
     """Make and keep the evidence that a score is computed from; a killed run goes on where it stopped.
 
@@ -101,9 +116,13 @@ def measure(
         mode=mode,
         partial=partial,
         jobs=jobs,
+        step=step,
+        shard=shard,
+        tools=options.tools(instruments, weights, settings, root, device, dtype, batch_size),
     )
-    for step, count in made.items():
-        typer.echo(f"{step}: evidence of {count} samples")
+    for one in made:
+        part = "" if one.done == one.total else f" of {one.total}"
+        typer.echo(f"{one.step}: evidence of {one.done}{part} samples")
     show.note(f"Next: vismark score {benchmark} {submission}{options.again(references, root)} -o result.json")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vismark.benchmarks.base import Mode
-from vismark.jobs.prepare import Options, References, prepare
+from vismark.jobs.prepare import Options, References, measured, prepare
 from vismark.problems import Problems
 
 
@@ -40,5 +40,9 @@ def check(
         Usage: there is no such benchmark.
     """
     options = Options(references, root, protocol, mode, partial, jobs)
-    _, problems = prepare(benchmark, Path(submission), options, journal=False)
+    prepared, problems = prepare(benchmark, Path(submission), options)
+    if prepared is not None:
+        # What only an instrument can find out has to wait for `measure`.
+        prepared.measurements = [one for one in prepared.measurements if not one.dear]
+        measured(prepared, problems, jobs, keep=False)
     return problems

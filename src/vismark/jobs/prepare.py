@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from vismark import registry
-from vismark.benchmarks.base import Benchmark, Evidence, Mode, Opened, Source, Step
+from vismark.benchmarks.base import Benchmark, Evidence, Mode, Opened, Source
 from vismark.cards import BenchmarkCard
+from vismark.instruments.base import Tools
+from vismark.jobs.evidence import Measurement, problems_of
 from vismark.jobs.manifest import Manifest, read_manifest
 from vismark.problems import Problems, Refused, Usage
-from vismark.results import ProtocolId, code_digest, versions
+from vismark.results import ProtocolId
 from vismark.runtime.digests import digest_of
-from vismark.runtime.folders import cache_root
-from vismark.runtime.journal import Journal, Locked
-from vismark.runtime.parallel import chunks, default_jobs, map_chunks
-from vismark.runtime.progress import Bar
+from vismark.runtime.parallel import default_jobs
 
 # What a caller may give as references: one path, or paths by name.
 References = str | Path | Mapping[str, str | Path] | None
-
-# Samples a worker takes at once: large enough that the journal is no burden, small enough that a kill costs little.
-_CHUNK = 16
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,8 @@ class Options:
     mode: Mode = "strict"
     partial: bool = False
     jobs: int | None = None
+    metrics: Sequence[str] | None = None
+    tools: Tools = field(default_factory=Tools)
 
 
 @dataclass
@@ -44,8 +44,9 @@ class Prepared:
 
     Attributes:
         total: number of samples of the split.
+        metrics: names of the numbers that are wanted.
+        measurements: what is to be measured for them.
         evidence: step name → records in the protocol's order.
-        journals: to be removed once the result is stored.
     """
 
     benchmark: Benchmark
@@ -54,8 +55,9 @@ class Prepared:
     opened: Opened[Any]
     manifest: Manifest | None
     total: int
-    evidence: dict[str, list[Evidence]]
-    journals: list[Journal[Any]]
+    metrics: list[str]
+    measurements: list[Measurement]
+    evidence: dict[str, list[Evidence]] = field(default_factory=dict)
 
 
 def source(references: References, root: str | Path | None) -> Source:
@@ -82,10 +84,11 @@ def read_references(benchmark: Benchmark, given: Source, problems: Problems, mod
     return references
 
 
-def prepare(name: str, submission: Path, options: Options, *, journal: bool = True) -> tuple[Prepared | None, Problems]:
-    """Read, check and measure a submission; None when it cannot be opened. All findings are in the problems."""
+def prepare(name: str, submission: Path, options: Options) -> tuple[Prepared | None, Problems]:
+    """Read and check a submission; None when it cannot be opened. All findings are in the problems."""
     benchmark, mode = registry.benchmark(name), options.mode
     chosen = protocol_of(benchmark.card, options.protocol)
+    metrics = _chosen(benchmark.card, chosen.name, options.metrics)
     problems = Problems(benchmark.tolerated if mode == "official" else frozenset())
     truth = read_references(benchmark, source(options.references, options.root), problems, mode)
     manifest = read_manifest(submission, name, problems)
@@ -96,18 +99,31 @@ def prepare(name: str, submission: Path, options: Options, *, journal: bool = Tr
     if opened is None:
         return None, problems
     total = _total(benchmark.card, len(every), problems)
-    prepared = Prepared(benchmark, chosen, truth, opened, manifest, total, {}, [])
-    for step in benchmark.steps(mode, chosen.settings):
-        key = digest_of(
-            [step.name, step.version, mode, truth.digest, opened.digest, code_digest(), versions(["hotcoco"])]
+    steps = benchmark.steps(mode, chosen.settings, metrics, options.tools)
+    measurements = [Measurement(step, opened, truth, mode) for step in steps]
+    used = {name: digest_of(one) for step in steps for name, one in step.about.instruments.items()}
+    chosen = msgspec.structs.replace(chosen, instruments=used)
+    return Prepared(benchmark, chosen, truth, opened, manifest, total, metrics, measurements), problems
+
+
+def measured(prepared: Prepared, problems: Problems, jobs: int | None, *, keep: bool = True) -> None:
+    """Fill in the evidence: what is kept already, and the rest anew; after errors, only what finds more of them."""
+    for measurement in prepared.measurements:
+        if measurement.dear and problems.errors:
+            continue
+        records = measurement.records(jobs or default_jobs(), keep=keep)
+        prepared.evidence[measurement.about.name] = records
+        problems.extend(problems_of(records))
+
+
+def _chosen(card: BenchmarkCard, protocol: str, metrics: Sequence[str] | None) -> list[str]:
+    known = card.measured(protocol)
+    unknown = sorted(set(metrics or ()) - set(known))
+    if unknown:
+        raise Usage(
+            f"The protocol {protocol} of {card.name} has no metric {', '.join(unknown)}; it has {', '.join(known)}."
         )
-        kept = _journal(step, key) if journal else None
-        records = _measure(step, opened, truth, options.jobs or default_jobs(), kept)
-        prepared.evidence[step.name] = records
-        prepared.journals += [kept] if kept else []
-        for record in records:
-            problems.extend(record.problems)
-    return prepared, problems
+    return [name for name in known if metrics is None or name in metrics]
 
 
 def protocol_of(card: BenchmarkCard, name: str | None) -> ProtocolId:
@@ -137,38 +153,3 @@ def _total(card: BenchmarkCard, there: int, problems: Problems) -> int:
     fix = f"Numbers on other references are no {card.title} scores."
     problems.add("REF_OTHER_SPLIT", message, severity="warning", fix=fix)
     return max(card.samples, there)
-
-
-def _journal(step: Step, key: str) -> Journal[Any] | None:
-    """The journal of this measurement, or None while another process writes it (then nothing is kept)."""
-    journal: Journal[Any] = Journal(
-        cache_root() / "evidence" / step.name / f"{key.removeprefix('sha256:')[:32]}.jsonl", key, step.record
-    )
-    try:
-        journal.open()
-    except (Locked, OSError):
-        return None
-    return journal
-
-
-def _measure(
-    step: Step, opened: Opened[Any], references: Any, jobs: int, journal: Journal[Any] | None
-) -> list[Evidence]:
-    """The evidence of all samples: what the journal has and still holds true, and the rest anew."""
-    found: dict[str, Evidence] = {}
-    for record in journal.read() if journal else ():
-        now = step.fingerprint(opened.submission, references, record.id)
-        if (record.digest, record.reference_digest) == now and not record.problems:
-            found[record.id] = record
-    left = [id for id in opened.ids if id not in found]
-
-    def work(ids: Sequence[str]) -> Sequence[Evidence]:
-        return step.run(opened.submission, references, ids)
-
-    with Bar(f"measuring {step.name}", len(opened.ids), len(found)) as bar:
-        for records in map_chunks(work, chunks(left, _CHUNK), jobs=jobs, workers=step.workers):
-            if journal:
-                journal.append(records)
-            found.update({record.id: record for record in records})
-            bar.advance(len(records))
-    return [found[id] for id in opened.ids]

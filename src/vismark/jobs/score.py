@@ -9,10 +9,11 @@ from typing import Literal
 from vismark.benchmarks import controls
 from vismark.benchmarks.base import Mode
 from vismark.cards import BenchmarkCard
+from vismark.instruments.base import Tools
 from vismark.jobs.manifest import read_run
 from vismark.jobs.places import remember
-from vismark.jobs.prepare import Options, Prepared, References, prepare
-from vismark.problems import Problems, Refused, Usage, printable
+from vismark.jobs.prepare import Options, Prepared, References, measured, prepare
+from vismark.problems import Problems, Refused, printable
 from vismark.results import Basis, Part, Result, Scores, made, write_result
 from vismark.runtime.digests import digest_of, digest_of_parts
 from vismark.runtime.tables import table_digest, table_path, write_table
@@ -31,6 +32,7 @@ def score(
     partial: bool = False,
     model: str | None = None,
     jobs: int | None = None,
+    tools: Tools | None = None,
 ) -> Result:
     """Score a submission.
 
@@ -45,6 +47,7 @@ def score(
         partial: score the samples that have a prediction, and stamp the result PARTIAL.
         model: name of the model; by default the predictor's, else the submission's.
         jobs: number of threads; by default all cores.
+        tools: the instruments to measure with, their weights and device.
 
     Returns:
         The result; its metrics are on the scale that the official function returns.
@@ -54,9 +57,9 @@ def score(
         Missing: the references are not there.
         Usage: the benchmark, protocol or a metric is unknown.
     """
-    options = Options(references, root, protocol, mode, partial, jobs)
+    options = Options(references, root, protocol, mode, partial, jobs, metrics, tools or Tools())
     path = Path(output) if output is not None else None
-    result, _ = compute(benchmark, Path(submission), options, metrics=metrics, model=model, output=path)
+    result, _ = compute(benchmark, Path(submission), options, model=model, output=path)
     return result
 
 
@@ -65,46 +68,35 @@ def compute(
     submission: Path,
     options: Options,
     *,
-    metrics: Sequence[str] | None = None,
     model: str | None = None,
     output: Path | None = None,
     journal: bool = True,
 ) -> tuple[Result, dict[str, Sequence[object]]]:
     """The result and its per-sample columns; see `score`."""
-    prepared, problems = prepare(benchmark, submission, options, journal=journal)
-    if prepared is None or problems.errors:
+    prepared, problems = prepare(benchmark, submission, options)
+    if prepared is None:
         raise Refused(problems)
-    card = prepared.benchmark.card
-    chosen = _chosen(card, prepared.protocol.name, metrics)
+    measured(prepared, problems, options.jobs, keep=journal)
+    if problems.errors:
+        raise Refused(problems)
     settings = prepared.protocol.settings
     opened = prepared.opened.submission
     scores = prepared.benchmark.score(opened, prepared.references, prepared.evidence, options.mode, settings)
-    result = _result(prepared, problems, scores, chosen, options.mode, submission, model)
+    result = _result(prepared, problems, scores, options.mode, submission, model)
     if output is not None:
         if scores.table:
             write_table(table_path(output), scores.table)
         write_result(output, result)
         remember(result, submission, options.references, options.root)
-    for kept in prepared.journals:
-        kept.remove()
+    for measurement in prepared.measurements:
+        measurement.remove()
     return result, dict(scores.table)
-
-
-def _chosen(card: BenchmarkCard, protocol: str, metrics: Sequence[str] | None) -> list[str]:
-    known = card.measured(protocol)
-    unknown = sorted(set(metrics or ()) - set(known))
-    if unknown:
-        raise Usage(
-            f"The protocol {protocol} of {card.name} has no metric {', '.join(unknown)}; it has {', '.join(known)}."
-        )
-    return [name for name in known if metrics is None or name in metrics]
 
 
 def _result(
     prepared: Prepared,
     problems: Problems,
     scores: Scores,
-    chosen: Sequence[str],
     mode: Mode,
     submission: Path,
     model: str | None,
@@ -130,8 +122,8 @@ def _result(
         if done < prepared.total
         else None,
         samples=done,
-        metrics={name: scores.metrics[name] for name in chosen},
-        basis={name: _basis(prepared.benchmark.card, name, scores) for name in chosen},
+        metrics={name: scores.metrics[name] for name in prepared.metrics},
+        basis={name: _basis(prepared.benchmark.card, name, scores) for name in prepared.metrics},
         breakdowns=scores.breakdowns,
         table=table_digest(scores.table) if scores.table else "",
         warnings=[*problems, *scores.warnings],

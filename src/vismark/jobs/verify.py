@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from vismark.instruments.base import Tools
 from vismark.jobs.places import recall
 from vismark.jobs.prepare import Options, References
 from vismark.jobs.score import compute
@@ -20,12 +21,15 @@ def verify(
     references: References = None,
     root: str | Path | None = None,
     jobs: int | None = None,
+    tools: Tools | None = None,
 ) -> Problems:
     """Recompute a result.
 
     Args:
         result: a result file.
         submission, references, root: what it was computed from; by default what this machine remembers.
+        tools: the instruments it was measured with; what they measured is taken from where it is
+            kept. By default those that the result names.
 
     Returns:
         One error for each thing that differs, and a warning for a library or code of another version; none: verified.
@@ -47,12 +51,20 @@ def verify(
     if references is None and root is None and places is not None:
         references, root = places.references or None, places.root
     assert submission is not None
-    options = Options(references, root, told.protocol.name, told.mode, told.partial is not None, jobs)
+    options = Options(
+        references,
+        root,
+        told.protocol.name,
+        told.mode,
+        told.partial is not None,
+        jobs,
+        list(told.metrics),
+        tools or Tools(tuple(told.protocol.instruments)),
+    )
     again, columns = compute(
         told.protocol.benchmark,
         Path(submission),
         options,
-        metrics=list(told.metrics),
         model=told.model,
         journal=False,
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Literal, TypeVar
 
 Item = TypeVar("Item")
@@ -69,6 +68,7 @@ def _threads(work: Callable[[Sequence[Item]], Out], pieces: Sequence[Sequence[It
 
 def _processes(work: Callable[[Sequence[Item]], Out], pieces: Sequence[Sequence[Item]], jobs: int) -> Iterator[Out]:
     import joblib
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     left = dict(enumerate(pieces))
     for _ in range(ATTEMPTS):
@@ -79,7 +79,7 @@ def _processes(work: Callable[[Sequence[Item]], Out], pieces: Sequence[Sequence[
             for number, out in mapped:
                 del left[number]
                 yield out
-        except BrokenProcessPool:  # loky's TerminatedWorkerError is one: a worker was killed
+        except TerminatedWorkerError:
             continue
         return
     raise RuntimeError(f"Worker processes were killed {ATTEMPTS} times; {len(left)} pieces of work are not done.")
