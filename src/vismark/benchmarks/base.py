@@ -92,11 +92,13 @@ class Opened(Generic[S]):
 
     Attributes:
         digest: of the files that hold all samples together (the digests of single samples are evidence).
+        instruments: name → identity of those whose evidence the submission itself brings.
     """
 
     submission: S
     ids: tuple[str, ...]
     digest: str
+    instruments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class Writer(Protocol):

@@ -29,6 +29,28 @@ class Instrument(Protocol):
     def selftest(self) -> Problems: ...
 
 
+class Absent:
+    """Stands for an instrument whose weights or packages are not there: `check` needs none, measuring says what to get.
+
+    Args:
+        name: of the card.
+        reason: what `measure` raises.
+    """
+
+    def __init__(self, name: str, reason: Missing) -> None:
+        self.name = name
+        self.reason = reason
+        self.identity: Mapping[str, str] = {"absent": str(reason)}
+
+    def measure(self, items: Sequence[Any]) -> Sequence[Any]:
+        """Raises `Missing`."""
+        raise self.reason
+
+    def selftest(self) -> Problems:
+        """Raises `Missing`."""
+        raise self.reason
+
+
 @dataclass(frozen=True)
 class Tools:
     """What the user chose for instruments; every step takes from it what it needs.
@@ -52,17 +74,19 @@ class Tools:
     batch_size: int | None = None
 
     def load(self, role: str, default: str) -> Any:
-        """The instrument in `role`: the one the user chose, else `default`.
+        """The instrument in `role`: the one the user chose, else `default`; `Absent` when it cannot be had.
 
         Raises:
             Usage: there is no such instrument, or two were chosen for the role.
-            Missing: its weights or its packages are not there.
         """
         chosen = [name for name in self.names if registry.card("instruments", name).role == role]
         if len(chosen) > 1:
             raise Usage(f"There is one {role}, but {' and '.join(chosen)} were named.")
         card: InstrumentCard = registry.card("instruments", chosen[0] if chosen else default)
-        return registry.load(card.code)(card, self)
+        try:
+            return registry.load(card.code)(card, self)
+        except Missing as reason:
+            return Absent(card.name, reason)
 
     def place(self, card: InstrumentCard) -> Path:
         """The weights of an instrument: what was given, else what was downloaded; a folder where they are several.
@@ -75,6 +99,8 @@ class Tools:
             if not given.exists():
                 raise Missing(f"The weights of {card.name}, {given}, do not exist.")
             return given
+        if not card.files:
+            raise Missing(f"{card.name} needs its weights: name them with --weights {card.name}=PATH.")
         first = PurePosixPath(card.files[0].path)
         place = data_root(self.root) / (first if len(card.files) == 1 else first.parent)
         if not place.exists():

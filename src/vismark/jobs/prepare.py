@@ -101,8 +101,9 @@ def prepare(name: str, submission: Path, options: Options) -> tuple[Prepared | N
     total = _total(benchmark.card, len(every), problems)
     steps = benchmark.steps(mode, chosen.settings, metrics, options.tools)
     measurements = [Measurement(step, opened, truth, mode) for step in steps]
-    used = {name: digest_of(one) for step in steps for name, one in step.about.instruments.items()}
-    chosen = msgspec.structs.replace(chosen, instruments=used)
+    used = [opened.instruments, *(one.about.instruments for one in measurements if one.ids)]
+    identities = {name: digest_of(identity) for each in used for name, identity in each.items()}
+    chosen = msgspec.structs.replace(chosen, instruments=identities)
     return Prepared(benchmark, chosen, truth, opened, manifest, total, metrics, measurements), problems
 
 
