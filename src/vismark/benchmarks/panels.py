@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vismark.tasks import Category, Detections, Panoptic, Picture
+from vismark.tasks import Category, Detections, Image, Panoptic, Picture
 
 
 @dataclass(frozen=True)
@@ -84,4 +84,40 @@ class Gallery:
     categories: tuple[Category, ...]
 
 
-Panel = Bars | Curves | Gallery
+@dataclass(frozen=True)
+class Tile:
+    """A small picture: a generated image, a frame of a video, a neighbour in the reference set.
+
+    Attributes:
+        picture: a file, read when it is drawn, or pixels.
+        note: below it.
+        verdict: frames it in green or red; None in neither.
+        detections: objects drawn into it, in pixels of the picture.
+    """
+
+    picture: Picture | Image
+    note: str = ""
+    verdict: bool | None = None
+    detections: Detections | None = None
+
+
+@dataclass(frozen=True)
+class TileRow:
+    """Tiles side by side that belong together: the images of a prompt, the frames of a video."""
+
+    title: str
+    tiles: Sequence[Tile]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Rows of small pictures; `categories` name and order the colours of what is drawn into them."""
+
+    title: str
+    note: str
+    rows: Sequence[TileRow]
+    categories: tuple[Category, ...] = ()
+
+
+Panel = Bars | Curves | Gallery | Tiles

@@ -11,7 +11,7 @@ from vismark import registry
 from vismark.benchmarks.panels import Gallery, Panel, Sample
 from vismark.jobs.places import recall
 from vismark.jobs.prepare import References, read_references, source
-from vismark.problems import Missing, Problems, Refused
+from vismark.problems import Missing, Problems, Refused, Usage
 from vismark.results import Result, read_result
 from vismark.runtime.atomic import write_bytes
 from vismark.runtime.folders import cache_root
@@ -46,6 +46,7 @@ def report(
     Raises:
         Refused: the result, its table, submission or references cannot be read.
         Missing: they are not there, or matplotlib is not (for a figure).
+        Usage: the benchmark has nothing to show in a figure.
     """
     from vismark.pages.figure import figure as draw
     from vismark.pages.report import render
@@ -62,7 +63,9 @@ def report(
         write_bytes(Path(output), render(told, card, panels, columns).encode())
         written.append(Path(output))
     if figure is not None:
-        gallery = next(panel for panel in panels if isinstance(panel, Gallery))
+        gallery = next((panel for panel in panels if isinstance(panel, Gallery)), None)
+        if gallery is None:
+            raise Usage(f"{told.protocol.benchmark} has no figure of its worst samples; `-o FILE.html` shows them.")
         write_bytes(Path(figure), draw(gallery, worst))
         written.append(Path(figure))
     return written

@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
-from vismark.benchmarks.panels import Bars, Curves, Gallery, Panel, Sample
+from vismark.benchmarks.panels import Bars, Curves, Gallery, Panel, Sample, Tiles
 from vismark.cards import BenchmarkCard
 from vismark.pages.charts import charts, line_chart
 from vismark.pages.numbers import Numbers
 from vismark.pages.overlays import colour_of, data_uri, paint, present
 from vismark.pages.theme import page
+from vismark.pages.tiles import tiles
 from vismark.problems import Problem
 from vismark.results import Result
 from vismark.tasks import Category
@@ -61,7 +62,8 @@ def render(result: Result, card: BenchmarkCard, panels: Sequence[Panel], columns
         headline=[numbers.entry(result, name) for name in card.headline if name in result.metrics],
         all_numbers=_all_numbers(result, numbers),
         warnings=_warnings(result.warnings),
-        bars=[_charts(panel, place, numbers) for place, panel in enumerate(panels) if not isinstance(panel, Gallery)],
+        bars=[_charts(panel, place, numbers) for place, panel in enumerate(panels) if isinstance(panel, Bars | Curves)],
+        tiles=[tiles(panel, place) for place, panel in enumerate(panels) if isinstance(panel, Tiles)],
         galleries=[_gallery(panel, place) for place, panel in enumerate(panels) if isinstance(panel, Gallery)],
         breakdowns=[
             {"anchor": f"breakdown-{place}", "title": f"Table by {name}", "rows": _breakdown(name, rows, numbers)}
