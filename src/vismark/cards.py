@@ -102,11 +102,12 @@ class Split(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatasetCard(Card, frozen=True, kw_only=True):
-    """A data set: its version, its files, its splits."""
+    """A data set: its version, its files, its splits; `joined` are the data sets whose files complete it."""
 
     version: str = ""
     files: tuple[File, ...] = ()
     derived: tuple[Derived, ...] = ()
+    joined: tuple[str, ...] = ()
     splits: dict[str, Split] = {}
     settings: dict[str, Any] = {}
 
@@ -115,8 +116,9 @@ class BenchmarkCard(Card, frozen=True, kw_only=True):
     """A benchmark: data set and split, metrics, and its named protocols; the first protocol is the default.
 
     `version` is raised only when a golden number would change. `headline` are the metrics shown first.
-    `references` are the default locations below a data root, by name; `generator` is ``module:function`` that makes a
-    data set which needs no download and returns its folder, used when no files are named.
+    `references` are the default locations below a data root, by name ("": never released). `generator` is
+    ``module:function`` that makes a data set which needs no download and returns its folder, used when no files are
+    named.
     """
 
     version: int

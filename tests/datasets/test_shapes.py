@@ -326,7 +326,7 @@ def test_the_same_seed_gives_the_same_bytes(folder: Path, tmp_path: Path) -> Non
     assert tree(tmp_path / "again") == tree(folder)
     assert tree(tmp_path / "other").keys() == tree(folder).keys()
     assert tree(tmp_path / "other") != tree(folder)
-    assert len(tree(folder)) == 2 * IMAGES + 3
+    assert len(tree(folder)) == 3 * IMAGES + 3
 
 
 def test_splits_share_no_picture(folder: Path, tmp_path: Path) -> None:
@@ -382,7 +382,7 @@ def test_who_finishes_second_deletes_its_own(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(module, "_fill", slow)
     path = ensure(images=1)
     assert list((tmp_path / "shapes").iterdir()) == [path]
-    assert len(tree(path)) == 5
+    assert len(tree(path)) == 6
 
 
 def test_processes_may_race(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ class Source:
             return self.named[""]
         if name in self.named:
             return self.named[name]
-        if self.named or name not in card.references:
+        if self.named or not card.references.get(name):
             return None
         folder = load(card.generator)() if card.generator and self.root is None else data_root(self.root)
         return Path(folder) / card.references[name]
@@ -65,6 +65,9 @@ class Source:
             Missing: it is not there; the message says how to get it.
         """
         path = self.path(card, name)
+        if path is None and not card.references[name]:
+            told = " ".join(f"Never released: {text}." for text in card.never_released)
+            raise Missing(f"{told} Who has the files names them with --references {name}=PATH,….")
         if path is None or not path.exists():
             where = f"{path} does not exist" if path else f"no path was given for {name}"
             raise Missing(

@@ -13,13 +13,17 @@ from typing import Any
 import msgspec
 
 from vismark.benchmarks.base import Benchmark
+from vismark.benchmarks.control_texts import without_words
 from vismark.formats.detection_write import decode_mask, encode_mask
 from vismark.problems import Usage
 from vismark.tasks import (
     ClassToImage,
     Detect,
     Detections,
+    GroundedCaption,
+    GroundedText,
     Image,
+    ImageToText,
     LabelMap,
     Panoptic,
     PanopticSegment,
@@ -27,6 +31,8 @@ from vismark.tasks import (
     Request,
     Segment,
     SemanticSegment,
+    Span,
+    Text,
     TextToImage,
 )
 
@@ -148,6 +154,20 @@ def _grey(size: tuple[int, int]) -> Image:
     return Image(np.full((*size, 3), 128, np.uint8))
 
 
+@blank.register
+def _(request: ImageToText) -> Text:
+    """Nothing said."""
+    return Text("")
+
+
+@blank.register
+def _(request: GroundedCaption) -> GroundedText:
+    """Nothing said, nothing claimed."""
+    import numpy as np
+
+    return GroundedText("", (), Panoptic(np.zeros((request.image.height, request.image.width), dtype=np.uint32), ()))
+
+
 @singledispatch
 def degrade(answer: Any, request: Any, amount: float) -> Any:
     """`answer` damaged by `amount`, from the request's seed."""
@@ -231,6 +251,23 @@ def _(answer: Image, request: Request, amount: float) -> Image:
 
     noise = np.random.default_rng(request.seed).integers(0, 256, answer.pixels.shape)
     return Image(np.rint((1 - amount) * answer.pixels + amount * noise).astype(np.uint8))
+
+
+@degrade.register
+def _(answer: Text, request: ImageToText, amount: float) -> Text:
+    """Each word is left out with probability `amount`."""
+    text, _ = without_words(answer.text, (), request.seed, amount)
+    return Text(text)
+
+
+@degrade.register
+def _(answer: GroundedText, request: GroundedCaption, amount: float) -> GroundedText:
+    """The map as any map, and each word left out with probability `amount`; phrases keep what they still name."""
+    panoptic = degrade(answer.panoptic, request, amount)
+    left = {segment.id for segment in panoptic.segments}
+    text, spans = without_words(answer.text, answer.spans, request.seed, amount)
+    named = [(span, tuple(id for id in span.segments if id in left)) for span in spans]
+    return GroundedText(text, tuple(Span(span.start, span.stop, ids) for span, ids in named if ids), panoptic)
 
 
 def _shifted(mask: Any, down: int, right: int) -> Any:

@@ -65,13 +65,30 @@ class Outlines:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """A part of a text, and the ids of the segments that it names."""
+
+    text: str
+    segments: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Told:
+    """A text about an image; its pieces have the colours of their segments in the panoptic view of the same label."""
+
+    label: str
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
 class Sample:
-    """One image of a gallery: its numbers as text, the picture, and the views side by side."""
+    """One image of a gallery: its numbers as text, the picture, the views side by side, and texts below them."""
 
     id: str
     note: str
     picture: Picture
     views: tuple[View | Outlines, ...]
+    texts: tuple[Told, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,10 @@ def score(
     references: options.ReferencesOption = None,
     root: options.Root = None,
     protocol: options.Protocol = None,
-    metrics: Annotated[str | None, typer.Option(help="Only these, comma-separated.")] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(help="Only these, comma-separated; added to the result at -o if it is of the same measurement."),
+    ] = None,
     mode: options.Mode = "strict",
     partial: options.Partial = False,
     model: Annotated[str | None, typer.Option(help="Name of the model.")] = None,

@@ -21,6 +21,9 @@ def validate(
         Path | None, typer.Option(help="Folder of the pictures; by default the one beside `annotations`.")
     ] = None,
     masks: Annotated[Path | None, typer.Option(help="Folder of the PNGs; by default named like the JSON file.")] = None,
+    panoptic: Annotated[
+        Path | None, typer.Option(help="The panoptic JSON that a folder of grounded captions belongs to.")
+    ] = None,
     mode: options.Mode = "strict",
     jobs: options.Jobs = None,
     as_json: options.Json = False,
@@ -35,7 +38,7 @@ def validate(
     from vismark.cli import show
     from vismark.jobs.validate import validate as job
 
-    problems = job(target, kind=kind, root=root, images=images, masks=masks, mode=mode, jobs=jobs)
+    problems = job(target, kind=kind, root=root, images=images, masks=masks, panoptic=panoptic, mode=mode, jobs=jobs)
     if as_json:
         show.problems(problems)
     else:

@@ -1,9 +1,10 @@
-"""Captions of COCO: the record of an annotation and its checks."""
+"""Captions of COCO: the record of an annotation, its checks, and what is odd in any caption."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -17,6 +18,8 @@ from vismark.formats.records import Batch, batches, true_at
 
 # What some reader takes for the end of a line: the official tokeniser is fed line by line.
 _LINE_BREAKS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+# What the official wrapper leaves in and the official tokeniser ends a line at.
+SHIFTING = re.compile("[\r\v\f\u2028\u2029]")
 _TEXT = re.compile(r"[\w .,;:'\"!?()/&\-]*", re.ASCII)
 
 
@@ -50,12 +53,24 @@ def check_caption(batch: Batch[Any], index: int, text: str, *, field: str) -> No
     """A caption is not empty, one line, and free of control characters (line breaks within are a warning)."""
     if not text.strip():
         batch.error(index, "CAPTION_EMPTY", "the caption is empty", "Write one, or remove the entry.", field=field)
+    for code, message, fix in oddities(text):
+        batch.warn(index, code, message, fix, field=field, value=text)
+
+
+def oddities(text: str) -> Iterator[tuple[str, str, str]]:
+    """(code, message, fix) of what tokenisers may stumble over: line breaks and invisible characters."""
+    if _TEXT.fullmatch(text):
+        return
     breaks = _LINE_BREAKS.search(text.strip(" \n"))
     if breaks:
         message = f"the caption holds the line break U+{ord(breaks[0]):04X}"
-        fix = "Write a blank instead; the official tokeniser works line by line."
-        batch.warn(index, "CAPTION_LINE_BREAK_CHAR", message, fix, field=field, value=text)
+        yield "CAPTION_LINE_BREAK_CHAR", message, "Write a blank instead; the official tokeniser works line by line."
     control = next((c for c in text if unicodedata.category(c) in ("Cc", "Cf") and not _LINE_BREAKS.match(c)), None)
     if control is not None:
         message = f"the caption holds the invisible character U+{ord(control):04X}"
-        batch.warn(index, "CAPTION_CONTROL_CHAR", message, "Remove it.", field=field, value=text)
+        yield "CAPTION_CONTROL_CHAR", message, "Remove it."
+
+
+def shifts(text: str) -> bool:
+    """Whether the official wrapper would read more than one line, so that all later captions move to other images."""
+    return SHIFTING.search(text) is not None

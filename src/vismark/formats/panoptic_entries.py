@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from vismark.formats import png
@@ -22,14 +22,18 @@ class EntryReader:
     """Turns the list of annotations into records and writes down every fault; panopticapi's tolerance is the caller's.
 
     In official mode the entries that panopticapi never looks at are passed over: all but the last of an image, all but
-    the last of a segment id, and images with an id that is no number.
+    the last of a segment id, and images with an id that is no number. `places` are the places of the entries in the
+    file, by default in the list `annotations`.
     """
 
-    def __init__(self, truth: PanopticTruth, file: str, problems: Problems, official: bool) -> None:
+    def __init__(
+        self, truth: PanopticTruth, file: str, problems: Problems, official: bool, places: Sequence[str] = ()
+    ) -> None:
         self.truth = truth
         self.file = file
         self.problems = problems
         self.official = official
+        self.places = places
         self.by_image = {one.image_id: id for id, one in truth.annotations.items()}
         self.claimed: set[str] = set()
         self.unknown: list[Any] = []
@@ -47,7 +51,7 @@ class EntryReader:
             for number, (sample, item) in enumerate(zip(samples, items, strict=True)):
                 if sample is None or (self.official and last[sample] != number):
                     continue
-                self.where, self.item = f"/annotations/{number}", self.truth.annotations[sample].image_id
+                self.where, self.item = self._place(number), self.truth.annotations[sample].image_id
                 annotation = self._annotation(sample, item)
                 if annotation is not None:
                     found[sample] = annotation
@@ -72,9 +76,12 @@ class EntryReader:
             code, message, severity=severity, file=self.file, where=where, item=item, value=shown, fix=fix
         )
 
+    def _place(self, number: int) -> str:
+        return self.places[number] if self.places else f"/annotations/{number}"
+
     def _sample(self, number: int, item: Any) -> str | None:
         """The sample that an annotation is for; None when it is for none of the ground truth."""
-        self.where, self.item = f"/annotations/{number}", ""
+        self.where, self.item = self._place(number), ""
         if not isinstance(item, dict):
             self._add(
                 "FIELD_TYPE", f"an annotation is an object, this is {kind(item)}", value=item, fix="Write an object."
@@ -217,7 +224,7 @@ class EntryReader:
             "SUB_IMAGE_UNKNOWN",
             f"{len(self.unknown)} image(s) are not in the ground truth: {shown}{more}",
             file=self.file,
-            where="/annotations",
+            where="" if self.places else "/annotations",
             value=shown,
             fix="Remove them, or name the ground truth of the split they belong to.",
         )

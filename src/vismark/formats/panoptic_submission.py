@@ -79,7 +79,7 @@ def read_submission(
     annotations = reader.annotations(items)
     if annotations is None:
         return None
-    _check_coverage(annotations, reader.claimed, truth, problems, path.name, wanted)
+    check_coverage(annotations, reader.claimed, truth, problems, path.name, wanted)
     folder = path.with_suffix("")
     if folder.is_symlink() or not folder.is_dir():
         message = f"the folder {folder.name} with the PNGs " + (
@@ -88,7 +88,7 @@ def read_submission(
         fix = "Put the PNGs into a folder beside the JSON file, named like it without .json."
         problems.add("SUB_PNG_FOLDER", message, file=path.name, fix=fix)
         return None
-    _check_folder(folder, items, problems)
+    check_folder(folder, items, problems)
     return PanopticSubmission(annotations, folder, path.name), digest_of(data)
 
 
@@ -112,7 +112,7 @@ def _items(data: bytes, truth: PanopticTruth, file: str, problems: Problems, off
     return None
 
 
-def _check_folder(folder: Path, items: list[Any], problems: Problems) -> None:
+def check_folder(folder: Path, items: list[Any], problems: Problems) -> None:
     """Warn about PNGs that no annotation names."""
     named = {item["file_name"] for item in items if isinstance(item, dict) and isinstance(item.get("file_name"), str)}
     extra = sorted(one.name for one in folder.glob("*.png") if one.name not in named)
@@ -123,7 +123,7 @@ def _check_folder(folder: Path, items: list[Any], problems: Problems) -> None:
         problems.add("SUB_PNG_EXTRA", message, severity="warning", file=folder.name, value=shown, fix=fix)
 
 
-def _check_coverage(
+def check_coverage(
     annotations: dict[str, PredictedAnnotation],
     claimed: set[str],
     truth: PanopticTruth,
@@ -131,6 +131,7 @@ def _check_coverage(
     file: str,
     wanted: Collection[str] | None,
 ) -> None:
+    """Whether there is anything, and everything that is wanted; `claimed` are the samples with an entry."""
     if not annotations and not claimed:
         fix = "Predict the images of this ground truth, or name the ground truth of these predictions."
         problems.add("SUB_EMPTY", "there are no predictions for this ground truth in the file", file=file, fix=fix)

@@ -7,9 +7,11 @@ ways; every break is named by a code, and what can be understood is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+
+from vismark.tasks import Span
 
 Code = Literal[
     "TAG_NONE",
@@ -19,6 +21,15 @@ Code = Literal[
     "TAG_UNCLOSED",
     "TAG_MALFORMED",
 ]
+
+MEANINGS: dict[Code, str] = {
+    "TAG_NONE": "no phrase is grounded",
+    "TAG_STRAY_CLOSE": "a > without a <",
+    "TAG_PHRASE_STARTS_WITH_DIGIT": "a phrase starts with a digit: was a comma meant before it?",
+    "TAG_NESTED": "a tag inside a tag",
+    "TAG_UNCLOSED": "a < without a >",
+    "TAG_MALFORMED": "bad numbers or an empty phrase; the text is left as it is",
+}
 
 # At most nine digits: no data set has longer numbers, and Python refuses to read very long ones.
 _HEADER = re.compile(r"<\s*(\d{1,9}(?:\s*,\s*\d{1,9})*)\s*:")
@@ -74,6 +85,16 @@ class _Bracket:
     numbers: tuple[int, ...] = ()
     close: int = -1
     outer: _Bracket | None = field(default=None, repr=False)
+
+
+def tagged(text: str, spans: Sequence[Span]) -> str:
+    """`text` with its spans (in order, none overlapping another) written as tags."""
+    out, end = [], 0
+    for span in spans:
+        numbers = ",".join(map(str, span.segments))
+        out += [text[end : span.start], f"<{numbers}:{text[span.start : span.stop]}>"]
+        end = span.stop
+    return "".join([*out, text[end:]])
 
 
 def parse(caption: str) -> Grounded:

@@ -142,7 +142,8 @@ def download(
     for name in names:
         kind, card = registry.find(name)
         if kind == "benchmarks" and not _generated(card):
-            derive(card.dataset, folder, only=list(card.references.values()), tell=tell)
+            for dataset in _datasets(card):
+                derive(dataset.name, folder, only=list(card.references.values()), tell=tell)
     return plan(names, root=root, images=images, split=split)
 
 
@@ -192,15 +193,21 @@ def _of_benchmark(
     """The files that provide the references of a benchmark."""
     if split is not None and split != card.split:
         raise Usage(f"{card.name} uses the split {card.split}; --split {split} is another.")
-    dataset: DatasetCard = registry.card("datasets", card.dataset)
-    wanted = [path for name, path in card.references.items() if images or name != "images"]
-    needed = {source_of(path, dataset, root) for path in wanted}
+    wanted = [path for name, path in card.references.items() if path and (images or name != "images")]
     found = []
-    for file in dataset.files:
-        own = tuple(path for paths in file.provides.values() for path in paths if path in needed)
-        if own:
-            found.append((file, tuple(dict.fromkeys(own))))
+    for dataset in _datasets(card):
+        needed = {source_of(path, dataset, root) for path in wanted}
+        for file in dataset.files:
+            own = tuple(path for paths in file.provides.values() for path in paths if path in needed)
+            if own:
+                found.append((file, tuple(dict.fromkeys(own))))
     return found
+
+
+def _datasets(card: BenchmarkCard) -> list[DatasetCard]:
+    """The data set of a benchmark and those that complete it."""
+    own: DatasetCard = registry.card("datasets", card.dataset)
+    return [own, *(registry.card("datasets", name) for name in own.joined)]
 
 
 def _of_dataset(card: DatasetCard, images: bool, split: str | None) -> list[tuple[File, tuple[str, ...]]]:

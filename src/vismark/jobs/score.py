@@ -11,11 +11,12 @@ from vismark.benchmarks.base import Mode
 from vismark.cards import BenchmarkCard
 from vismark.instruments.base import Tools
 from vismark.jobs.manifest import read_run
+from vismark.jobs.merge import joined
 from vismark.jobs.places import remember
 from vismark.jobs.prepare import Options, Prepared, References, measured, prepare
 from vismark.problems import Problems, Refused, printable
 from vismark.results import Basis, Part, Result, Scores, made, write_result
-from vismark.runtime.digests import digest_of, digest_of_parts
+from vismark.runtime.digests import digest_of
 from vismark.runtime.tables import table_digest, table_path, write_table
 
 
@@ -42,7 +43,7 @@ def score(
         output: where the result is written (``.json``), with its per-sample table beside it (``.parquet``).
         references: the official ground truth, or paths by name; by default below the data root.
         protocol: one of the benchmark's protocols; by default its first.
-        metrics: score only these.
+        metrics: score only these; when `output` holds a result of the same measurement, they are added to it.
         mode: ``strict`` refuses what makes the number meaningless; ``official`` accepts what the official tool does.
         partial: score the samples that have a prediction, and stamp the result PARTIAL.
         model: name of the model; by default the predictor's, else the submission's.
@@ -82,15 +83,17 @@ def compute(
     settings = prepared.protocol.settings
     opened = prepared.opened.submission
     scores = prepared.benchmark.score(opened, prepared.references, prepared.evidence, options.mode, settings)
-    result = _result(prepared, problems, scores, options.mode, submission, model)
+    result, table = _result(prepared, problems, scores, options.mode, submission, model), dict(scores.table)
     if output is not None:
-        if scores.table:
-            write_table(table_path(output), scores.table)
+        if options.metrics is not None and output.exists():
+            result, table = joined(prepared.benchmark.card, output, result, table)
+        if table:
+            write_table(table_path(output), table)
         write_result(output, result)
         remember(result, submission, options.references, options.root)
     for measurement in prepared.measurements:
         measurement.remove()
-    return result, dict(scores.table)
+    return result, table
 
 
 def _result(
@@ -102,11 +105,7 @@ def _result(
     model: str | None,
 ) -> Result:
     opened, manifest = prepared.opened, prepared.manifest
-    digests: dict[Literal["digest", "reference_digest"], dict[str, str]] = {"digest": {}, "reference_digest": {}}
-    for step, records in prepared.evidence.items():
-        for record in records:
-            digests["digest"][f"{step}/{record.id}"] = record.digest
-            digests["reference_digest"][f"{step}/{record.id}"] = record.reference_digest
+    digests, reference_digests = _digests(prepared)
     done = len(opened.ids)
     control = manifest is not None and manifest.predictor in controls.NAMES
     return Result(
@@ -116,8 +115,8 @@ def _result(
         protocol_digest=prepared.protocol.digest,
         mode=mode,
         references=prepared.references.digest,
-        reference_samples=digest_of_parts(digests["reference_digest"]),
-        submission=digest_of([opened.digest, digest_of_parts(digests["digest"])]),
+        reference_samples=reference_digests,
+        submission=digest_of([opened.digest, digests]),
         partial=Part(done=done, total=prepared.total, ids=digest_of(list(opened.ids)))
         if done < prepared.total
         else None,
@@ -130,6 +129,20 @@ def _result(
         run=read_run(submission) if manifest else None,
         made=made(),
     )
+
+
+def _digests(prepared: Prepared) -> tuple[str, str]:
+    """Digests over the samples and over their references: of each what steps looked at, whichever and how often."""
+    found: tuple[dict[str, set[str]], dict[str, set[str]]] = ({}, {})
+    for measurement in prepared.measurements:
+        for record in prepared.evidence[measurement.about.name]:
+            own, reference = record.digest, record.reference_digest
+            if measurement.about.over == "references":
+                own, reference = "", own
+            for digests, digest in zip(found, (own, reference), strict=True):
+                digests.setdefault(record.id, set()).update({digest} - {""})
+    ours, theirs = (digest_of({id: sorted(one) for id, one in digests.items()}) for digests in found)
+    return ours, theirs
 
 
 def _basis(card: BenchmarkCard, name: str, scores: Scores) -> Basis:

@@ -11,6 +11,7 @@ from vismark import registry
 from vismark.benchmarks.base import Mode
 from vismark.datasets.coco import validate as coco
 from vismark.datasets.coconut import validate as coconut
+from vismark.datasets.coconut_pancap import validate as pancap
 from vismark.formats.document import DECODE_FAULTS, FILE_LIMIT, open_document
 from vismark.formats.findings import Report
 from vismark.formats.segments import Manner
@@ -18,7 +19,7 @@ from vismark.formats.strict_json import read_bytes
 from vismark.problems import Missing, Problems, Severity, Usage
 from vismark.runtime.folders import data_root
 
-KINDS = (*coco.KINDS, *coconut.KINDS)
+KINDS = (*coco.KINDS, *coconut.KINDS, *pancap.KINDS)
 
 
 def validate(
@@ -28,6 +29,7 @@ def validate(
     root: str | Path | None = None,
     images: Path | None = None,
     masks: Path | None = None,
+    panoptic: Path | None = None,
     mode: Mode = "strict",
     jobs: int | None = None,
 ) -> Problems:
@@ -39,6 +41,7 @@ def validate(
         root: folder of the data sets; else ``VISMARK_DATA``, else ``DETECTRON2_DATASETS``.
         images: folder of the pictures, whose sizes are compared; by default the one beside ``annotations``.
         masks: folder of the PNGs; by default the one named like the JSON file.
+        panoptic: the panoptic JSON that a folder of grounded captions belongs to.
         mode: ``official`` turns what official tools accept in silence into warnings.
         jobs: number of threads; by default all cores.
 
@@ -52,12 +55,36 @@ def validate(
     if kind is not None and kind not in KINDS:
         raise Usage(f"There is no kind {kind!r}; known: {', '.join(KINDS)}.")
     problems = Problems()
+    texts = _captions(target, kind, root, panoptic)
+    if texts is not None:
+        pancap.validate_captions(*texts, masks, problems)
+        return problems
     files, manner = _files(target, root), Manner(strict=mode == "strict")
     for path in files:
         # Folders hold other files too; what the user names must be what it is taken for.
         severity: Severity = "error" if len(files) == 1 else "warning"
         _validate_file(path, kind, coco.Look(path, images, masks, manner, jobs), problems, severity)
     return problems
+
+
+def _captions(
+    target: str | Path, kind: str | None, root: str | Path | None, panoptic: Path | None
+) -> tuple[Path, Path | None] | None:
+    """The folder of grounded captions and their panoptic JSON, when `target` names such a folder or data set."""
+    if pancap.is_captions(Path(target)) or kind in pancap.KINDS:
+        return Path(target), panoptic
+    if str(target) != "coconut-pancap":
+        return None
+    base = data_root(Path(root) if root else None)
+    card = registry.card("datasets", "coconut-pancap")
+    found = [path for step in card.derived if (path := base / step.target).is_dir()]
+    if not found:
+        raise Missing(
+            f"No captions of coconut-pancap are below {base}: `vismark download coconut-pancap`, then "
+            "`vismark prepare coconut-pancap`."
+        )
+    default = base / card.settings["panoptic"]
+    return found[0], panoptic or (default if default.is_file() else None)
 
 
 def _files(target: str | Path, root: str | Path | None) -> list[Path]:

@@ -104,6 +104,7 @@ def paint(sample: Sample, categories: Sequence[Category], width: int) -> Painted
     size = (max(1, round(sample.picture.height * width / max(1, sample.picture.width))), width)
     scale = width / max(1, sample.picture.width)
     picture, remark = _picture(sample.picture, size)
+    remark += " The maps are on plain grey." if remark and sample.views else ""
     return Painted(picture, tuple((v.label, _laid(picture, v, size, categories, scale)) for v in sample.views), remark)
 
 
@@ -149,10 +150,10 @@ def _picture(picture: Picture, size: tuple[int, int]) -> tuple[Pixels | None, st
     try:
         pixels = picture.pixels()
     except Missing:
-        return None, "The picture is not here: maps on plain grey."
+        return None, "The picture is not here."
     except Refused as refused:
         reason = next((problem.message for problem in refused.problems), "it is no readable image")
-        return None, f"The picture was refused ({reason}): maps on plain grey."
+        return None, f"The picture was refused ({reason})."
     return np.asarray(Image.fromarray(pixels).resize(size[::-1], Image.Resampling.LANCZOS)), ""
 
 

@@ -12,6 +12,7 @@ from vismark.cards import BenchmarkCard
 from vismark.pages.charts import charts, line_chart
 from vismark.pages.numbers import Numbers
 from vismark.pages.overlays import colour_of, data_uri, paint, present
+from vismark.pages.texts import told
 from vismark.pages.theme import page
 from vismark.pages.tiles import tiles
 from vismark.problems import Problem
@@ -144,6 +145,7 @@ def _sample(sample: Sample, categories: Sequence[Category]) -> dict[str, Any]:
             for label, image in [*images, *painted.views]
         ],
         "legend": _legend(sample, categories),
+        "texts": told(sample, categories),
         "remark": painted.remark,
     }
 

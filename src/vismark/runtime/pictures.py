@@ -35,3 +35,14 @@ def read_picture(path: Path | None, size: tuple[int, int]) -> NDArray[np.uint8]:
             return np.asarray(image.convert("RGB"), dtype=np.uint8)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise refuse("IMAGE_UNREADABLE", f"cannot be decoded: {error}", file=path.name) from error
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """(height, width) of a JPEG or PNG file from its header; (0, 0) when it is not here or no such file."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=["JPEG", "PNG"]) as image:
+            return image.height, image.width
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return 0, 0

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
+from vismark.datasets.coconut_pancap.holdout import held_out
 from vismark.formats.panoptic import PanopticTruth, TrueSegment, read_truth
+from vismark.formats.strict_json import read_bytes
 from vismark.formats.tags import Grounded, parse
 from vismark.problems import Problems, Refused
 from vismark.runtime.progress import Bar
 
 Base = Literal["position", "segment_id"]
 
-# Captions of the release have about 1,200 characters.
-_LONGEST = 1 << 20
-_SHORT_WORDS = 30
+# Bytes; captions of the release have about 1,200.
+LONGEST = 1 << 20
 
 
 class Phrase(msgspec.Struct, frozen=True):
@@ -68,7 +70,7 @@ class PanCap(Sequence[GroundedRecord]):
     captions: Mapping[str, Path]
     decision: Decision
 
-    @property
+    @cached_property
     def ids(self) -> tuple[str, ...]:
         """The samples that have a caption and masks."""
         return tuple(id for id in self.truth.annotations if id in self.captions)
@@ -95,7 +97,32 @@ class PanCap(Sequence[GroundedRecord]):
         )
 
 
-def load(captions: Path, panoptic: Path, masks: Path | None = None, *, base: Base | None = None) -> PanCap:
+def caption_files(folder: Path, settings: Mapping[str, Any] | None = None) -> dict[str, Path]:
+    """The captions in a folder, ``<stem>.txt``, by stem; with the setting `holdout` only those that are held out."""
+    files = {path.stem: path for path in sorted(folder.glob("*.txt"))}
+    one_in = (settings or {}).get("holdout")
+    return files if one_in is None else {id: path for id, path in files.items() if held_out(id, one_in)}
+
+
+def read_caption(path: Path, problems: Problems) -> str | None:
+    """The text of a caption, or None with the reason in `problems`."""
+    data = read_bytes(path, problems, file=path.name, limit=LONGEST)
+    try:
+        return None if data is None else data.decode()
+    except UnicodeDecodeError as error:
+        where = f"byte {error.start}"
+        problems.add("CAPTION_ENCODING", "is no UTF-8", file=path.name, item=path.stem, where=where, fix="Save it so.")
+        return None
+
+
+def load(
+    captions: Path,
+    panoptic: Path,
+    masks: Path | None = None,
+    *,
+    base: Base | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> PanCap:
     """Load captions and their masks.
 
     Args:
@@ -103,6 +130,7 @@ def load(captions: Path, panoptic: Path, masks: Path | None = None, *, base: Bas
         panoptic: COCO panoptic JSON of COCONut.
         masks: folder of its PNGs; by default beside the JSON.
         base: how numbers are read; by default decided from all captions.
+        settings: `holdout`: only the captions that are held out, one in so many.
 
     Raises:
         Refused: the panoptic file cannot be read, or no caption belongs to it.
@@ -111,7 +139,7 @@ def load(captions: Path, panoptic: Path, masks: Path | None = None, *, base: Bas
     truth = read_truth(panoptic, masks, None, problems)
     if truth is None:
         raise Refused(problems)
-    files = {path.stem: path for path in sorted(captions.glob("*.txt"))}
+    files = caption_files(captions, settings)
     if not files.keys() & truth.annotations.keys():
         message = f"none of the {len(files)} captions has the name of an image in {panoptic.name}"
         problems.add("CAPTION_FILE_UNPAIRED", message, file=captions.name, fix="Captions are named like the PNGs.")
@@ -130,9 +158,7 @@ def decide(truth: PanopticTruth, captions: Mapping[str, Path]) -> Decision:
     with Bar("reading captions", len(ids)) as bar:
         for id in ids:
             segments = truth.annotations[id].segments_info
-            numbers = {
-                n for tag in parse(captions[id].read_text(encoding="utf-8", errors="replace")).tags for n in tag.numbers
-            }
+            numbers = {number for tag in parse(_lenient(captions[id])).tags for number in tag.numbers}
             zero = zero or 0 in numbers
             outside["position"] += any(n >= len(segments) for n in numbers)
             outside["segment_id"] += not numbers <= {segment.id for segment in segments}
@@ -142,53 +168,9 @@ def decide(truth: PanopticTruth, captions: Mapping[str, Path]) -> Decision:
     return Decision(base, {name: count / total if total else 0.0 for name, count in outside.items()}, total)
 
 
-def check(data: PanCap, problems: Problems) -> None:
-    """Every fault of the captions: unpaired files, text that is no UTF-8, and every break of the tag grammar."""
-    for id in sorted(data.captions.keys() - data.truth.annotations.keys()):
-        problems.add("CAPTION_FILE_UNPAIRED", f"{id}.txt has no masks", file=f"{id}.txt", item=id, fix="Remove it.")
-    for id in sorted(data.truth.annotations.keys() - data.captions.keys()):
-        message = "the image has masks but no caption"
-        problems.add("CAPTION_FILE_UNPAIRED", message, file=f"{id}.png", item=id, fix=f"Add {id}.txt.")
-    for id in data.ids:
-        _check_caption(id, data, problems)
-
-
-def _check_caption(id: str, data: PanCap, problems: Problems) -> None:
-    file = f"{id}.txt"
-    if data.captions[id].stat().st_size > _LONGEST:
-        problems.add("CAPTION_LENGTH", f"has more than {_LONGEST:,} bytes", file=file, item=id, fix="Is it a caption?")
-        return
-    try:
-        record = data.record(id)
-    except UnicodeDecodeError as error:
-        problems.add(
-            "CAPTION_ENCODING", "is no UTF-8", file=file, item=id, where=f"byte {error.start}", fix="Save it as UTF-8."
-        )
-        return
-    for finding in parse(record.caption_raw).findings:
-        message = _MEANINGS[finding.code]
-        where = f"character {finding.position}"
-        problems.add(finding.code, message, severity="warning", file=file, item=id, where=where, fix="Mend the tag.")
-    for phrase in record.phrases:
-        if len(phrase.segment_ids) < len(phrase.numbers):
-            message = (
-                f"{list(phrase.numbers)} names a region that the image does not have ({len(record.segments)} regions)"
-            )
-            fix = f"Numbers are read as {data.decision.base}."
-            problems.add("TAG_ID_OUT_OF_RANGE", message, file=file, item=id, value=phrase.text, fix=fix)
-    if len(record.caption_plain.split()) < _SHORT_WORDS:
-        message = f"the caption has fewer than {_SHORT_WORDS} words"
-        problems.add("CAPTION_SHORT", message, severity="warning", file=file, item=id, fix="Is it whole?")
-
-
-_MEANINGS = {
-    "TAG_NONE": "no phrase is grounded",
-    "TAG_STRAY_CLOSE": "a > without a <",
-    "TAG_PHRASE_STARTS_WITH_DIGIT": "a phrase starts with a digit: was a comma meant before it?",
-    "TAG_NESTED": "a tag inside a tag",
-    "TAG_UNCLOSED": "a < without a >",
-    "TAG_MALFORMED": "bad numbers or an empty phrase; the text is left as it is",
-}
+def _lenient(path: Path) -> str:
+    """The text of a caption whatever its encoding; "" where it is too long to be one."""
+    return path.read_text(encoding="utf-8", errors="replace") if path.stat().st_size <= LONGEST else ""
 
 
 def _phrases(grounded: Grounded, segments: Sequence[TrueSegment], base: Base) -> Iterator[Phrase]:

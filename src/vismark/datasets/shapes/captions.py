@@ -21,16 +21,16 @@ def captions(scene: Scene) -> tuple[str, str, str, str, str]:
     ground = listed([part.category.name for part in scene.parts if not part.category.isthing])
     crowd = [f"a crowd of small {plural(part.category.name)}" for part in scene.things if part.iscrowd]
     shapes = [part for part in scene.things if not part.iscrowd]
-    everything = listed([_phrase(group) for group in _groups(shapes)] + crowd) or "nothing"
+    everything = listed([phrase(group) for group in groups(shapes)] + crowd) or "nothing"
     kinds = [f"{NUMBERS[n]} {plural(kind, n)}" for kind, n in Counter(part.category.name for part in shapes).items()]
     colours = [f"{NUMBERS[n]} {colour} {plural('shape', n)}" for colour, n in Counter(p.colour for p in shapes).items()]
     count = f"{NUMBERS[len(shapes)]} {plural('shape', len(shapes))} on {ground}"
     return (
-        _sentence(f"{everything} on {ground}"),
-        _sentence(_relation(shapes, ground) or f"on {ground}: {everything}"),
-        _sentence(f"{'there is' if len(shapes) == 1 else 'there are'} {count}{': ' if kinds else ''}{listed(kinds)}"),
-        _sentence(_largest(shapes, scene) or f"the ground is {ground}"),
-        _sentence(f"a picture of {ground} with {listed(colours + crowd) or 'nothing else'}"),
+        sentence(f"{everything} on {ground}"),
+        sentence(_relation(shapes, ground) or f"on {ground}: {everything}"),
+        sentence(f"{'there is' if len(shapes) == 1 else 'there are'} {count}{': ' if kinds else ''}{listed(kinds)}"),
+        sentence(_largest(shapes, scene) or f"the ground is {ground}"),
+        sentence(f"a picture of {ground} with {listed(colours + crowd) or 'nothing else'}"),
     )
 
 
@@ -44,7 +44,7 @@ def listed(items: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(items[:-1]), *items[-1:]) if part)
 
 
-def _groups(shapes: Sequence[Part]) -> list[list[Part]]:
+def groups(shapes: Sequence[Part]) -> list[list[Part]]:
     """Shapes of the same kind and colour together, in order of appearance."""
     found: dict[tuple[str, str], list[Part]] = {}
     for part in shapes:
@@ -52,7 +52,7 @@ def _groups(shapes: Sequence[Part]) -> list[list[Part]]:
     return list(found.values())
 
 
-def _phrase(group: Sequence[Part]) -> str:
+def phrase(group: Sequence[Part]) -> str:
     """``a red circle``, ``two red circles``."""
     colour, kind = group[0].colour, group[0].category.name
     article = "an" if colour[0] in "aeiou" else "a"
@@ -60,7 +60,7 @@ def _phrase(group: Sequence[Part]) -> str:
     return f"{number} {colour} {plural(kind, len(group))}"
 
 
-def _centre(part: Part) -> tuple[float, float]:
+def centre(part: Part) -> tuple[float, float]:
     """x and y of the middle of its box, in pixels."""
     x, y, width, height = part.bbox
     return x + width / 2, y + height / 2
@@ -70,14 +70,14 @@ def _relation(shapes: Sequence[Part], ground: str) -> str:
     """How the two groups lie that are furthest apart along an axis; "" where no two are apart."""
     best, text = 0.0, ""
     for axis, _, _ in _RELATIONS:
-        for first in _groups(shapes):
-            for second in _groups(shapes):
-                gap = min(_centre(part)[axis] for part in second) - max(_centre(part)[axis] for part in first)
+        for first in groups(shapes):
+            for second in groups(shapes):
+                gap = min(centre(part)[axis] for part in second) - max(centre(part)[axis] for part in first)
                 if gap > best:
                     # Told from the group that appears first, so that both directions of an axis occur.
                     swapped = shapes.index(second[0]) < shapes.index(first[0])
                     one, other = (second, first) if swapped else (first, second)
-                    best, text = gap, f"{_phrase(one)} {_RELATIONS[axis][1 + swapped]} {_phrase(other)} on {ground}"
+                    best, text = gap, f"{phrase(one)} {_RELATIONS[axis][1 + swapped]} {phrase(other)} on {ground}"
     return text
 
 
@@ -86,18 +86,24 @@ def _largest(shapes: Sequence[Part], scene: Scene) -> str:
     if not shapes:
         return ""
     part = max(shapes, key=lambda shape: shape.area)
+    return f"the largest shape is {phrase([part])} in the {place(part, scene)}"
+
+
+def place(part: Part, scene: Scene) -> str:
+    """The ninth of the picture that the middle of a part is in: ``upper left``, ``middle`` …"""
     across, down = (
         names[int(3 * at / side)]
         for at, side, names in zip(
-            _centre(part),
+            centre(part),
             (scene.ids.shape[1], scene.ids.shape[0]),
             (("left", "centre", "right"), ("upper", "middle", "lower")),
             strict=True,
         )
     )
-    place = "middle" if (down, across) == ("middle", "centre") else f"{down} {across}"
-    return f"the largest shape is {_phrase([part])} in the {place}"
+    return "middle" if (down, across) == ("middle", "centre") else f"{down} {across}"
 
 
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:] + "."
+def sentence(text: str) -> str:
+    """`text` with a capital and a full stop."""
+    at = text.find(":") + 1 if text.startswith("<") else 0  # behind the opening of a tag
+    return text[:at] + text[at].upper() + text[at + 1 :] + "."

@@ -3,6 +3,7 @@
     <folder>/<split>/000000000001.jpg …
     <folder>/annotations/instances_<split>.json, captions_<split>.json, panoptic_<split>.json
     <folder>/annotations/panoptic_<split>/000000000001.png …
+    <folder>/annotations/pancap_<split>/000000000001.txt …   grounded captions, as COCONut-PanCap has them
 
 One liberty: masks that are no crowd are compressed RLEs, as in COCO's stuff files, where instances files have polygons;
 a polygon cannot hold a ring or a half-hidden shape exactly. Crowds are uncompressed RLEs, as in COCO.
@@ -23,6 +24,7 @@ from PIL import Image
 from pycocotools import mask as rle
 
 from vismark.datasets.shapes.captions import captions
+from vismark.datasets.shapes.grounded import grounded
 from vismark.datasets.shapes.scenes import CATEGORIES, THINGS, VERSION, Part, Scene, scene
 from vismark.formats.panoptic import encode_ids
 from vismark.problems import Usage
@@ -30,6 +32,8 @@ from vismark.runtime.atomic import write_bytes
 from vismark.runtime.folders import cache_root
 from vismark.runtime.progress import Bar
 from vismark.tasks import Category
+
+LAYOUT = 2  # raised when files are added or change: sets that are in the cache already are drawn again
 
 # Where in the series of scenes a split begins: no two splits share a picture or an id.
 FIRST = {"val": 0, "train": 1_000_000, "test": 2_000_000}
@@ -64,7 +68,7 @@ def ensure(images: int = 60, seed: int = 0, split: str = "val") -> Path:
     Raises:
         Usage: the number of images, the seed or the split is out of range.
     """
-    folder = cache_root() / "shapes" / f"v{VERSION}-seed{seed}-{images}-{split}"
+    folder = cache_root() / "shapes" / f"v{VERSION}.{LAYOUT}-seed{seed}-{images}-{split}"
     if not folder.is_dir():
         _publish(folder, images, seed, split)
     return folder
@@ -112,6 +116,8 @@ def _fill(folder: Path, images: int, seed: int, split: str) -> None:
     maps = annotations / f"panoptic_{split}"
     (folder / split).mkdir(parents=True)
     maps.mkdir(parents=True)
+    texts = annotations / f"pancap_{split}"
+    texts.mkdir()
     entries: list[Record] = []
     found: dict[str, list[Record]] = {"instances": [], "captions": [], "panoptic": []}
     with Bar("Drawing shapes", images) as bar:
@@ -119,6 +125,7 @@ def _fill(folder: Path, images: int, seed: int, split: str) -> None:
             drawn, number = scene(seed, index), index + 1
             Image.fromarray(drawn.pixels).save(folder / split / f"{number:012}.jpg", quality=90)
             (maps / f"{number:012}.png").write_bytes(encode_ids(drawn.ids))
+            (texts / f"{number:012}.txt").write_text(grounded(drawn), encoding="utf-8")
             entries.append(_image(drawn, number))
             found["instances"] += [_instance(drawn, part, number) for part in drawn.things]
             found["captions"] += [{"image_id": number, "caption": text} for text in captions(drawn)]

@@ -1,0 +1,109 @@
+"""The step of caption metrics: tokenize the captions of an image and count what each metric needs.
+
+A token can depend on the caption that comes after (a dot at the end of a line), so captions are tokenized in the order
+of the protocol with their neighbours, as the official wrapper does; the rows are the same for any split of the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
+
+from vismark.benchmarks.base import About, Evidence, Opened
+from vismark.benchmarks.caption_references import CaptionTruth
+from vismark.formats.caption_submission import CaptionSubmission
+from vismark.instruments.caption_data import ptb_automaton
+from vismark.metrics.captions.bleu import Bleu, BleuRow
+from vismark.metrics.captions.ptb import Tokenizer
+from vismark.metrics.captions.rouge import RougeL
+from vismark.runtime.digests import digest_of
+
+
+class Worded(Evidence, frozen=True, kw_only=True):
+    """The evidence of one image: its captions as tokens joined by blanks, and what was counted in them."""
+
+    candidate: str
+    references: tuple[str, ...]
+    bleu: BleuRow
+    rouge: float
+
+
+class WordStep:
+    """Tokenizes and counts."""
+
+    # Large pieces: every piece takes all captions along to its process.
+    about = About("caption-rows", version=1, record=Worded, batch=512, workers="processes")
+
+    def ids(self, opened: Opened[CaptionSubmission], truth: CaptionTruth) -> Sequence[str]:
+        """Every sample that is scored."""
+        return opened.ids
+
+    def run(self, submission: CaptionSubmission, truth: CaptionTruth, ids: Sequence[str]) -> list[Worded]:
+        """The evidence of the samples `ids`."""
+        order = [id for id in truth.captions if id in submission.captions]
+        ours = tokens(order, {id: (submission.captions[id],) for id in order}, ids)
+        theirs = tokens(order, truth.captions, ids)
+        return [self._worded(submission, truth, id, ours[id][0], theirs[id]) for id in ids]
+
+    def fingerprint(self, submission: CaptionSubmission, truth: CaptionTruth, id: str) -> tuple[str, str]:
+        """Digests of the caption and of its references."""
+        return digest_of(submission.captions[id].encode()), digest_of(truth.captions[id])
+
+    def _worded(
+        self, submission: CaptionSubmission, truth: CaptionTruth, id: str, candidate: str, references: tuple[str, ...]
+    ) -> Worded:
+        digest, reference_digest = self.fingerprint(submission, truth, id)
+        return Worded(
+            id=id,
+            digest=digest,
+            reference_digest=reference_digest,
+            candidate=candidate,
+            references=references,
+            bleu=Bleu().row(candidate, references),
+            rouge=RougeL().row(candidate, references),
+        )
+
+
+def tokens(
+    order: Sequence[str], captions: Mapping[str, Sequence[str]], ids: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """The captions of the samples `ids`, each as tokens joined by blanks.
+
+    Args:
+        order: all samples, in the order of the protocol.
+        captions: of every sample in `order`.
+    """
+    wanted, found = set(ids), {}
+    places = [place for place, id in enumerate(order) if id in wanted]
+    for run in _runs(places):
+        lines = [line for place in run for line in captions[order[place]]]
+        told = iter(_tokenizer().lines([*lines, *_following(order, captions, run[-1] + 1)]))
+        for place in run:
+            found[order[place]] = tuple(next(told) for _ in captions[order[place]])
+    return found
+
+
+def _runs(places: Sequence[int]) -> Iterator[list[int]]:
+    """`places` cut where one is left out."""
+    run: list[int] = []
+    for place in places:
+        if run and place != run[-1] + 1:
+            yield run
+            run = []
+        run.append(place)
+    if run:
+        yield run
+
+
+def _following(order: Sequence[str], captions: Mapping[str, Sequence[str]], start: int) -> Iterator[str]:
+    """The captions from a place on, up to the first that is not blank."""
+    for place in range(start, len(order)):
+        for line in captions[order[place]]:
+            yield line
+            if line.strip():
+                return
+
+
+@cache
+def _tokenizer() -> Tokenizer:
+    return Tokenizer(ptb_automaton())

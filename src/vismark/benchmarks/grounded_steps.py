@@ -1,0 +1,104 @@
+"""The steps of grounded captioning: words of the plain captions, matching of the maps, phrases against regions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vismark.benchmarks.base import About, Evidence, Mode, Opened
+from vismark.benchmarks.caption_rows import Worded, WordStep
+from vismark.benchmarks.grounded_truth import GroundedTruth
+from vismark.benchmarks.panoptic_match import Matched, MatchStep
+from vismark.formats import png
+from vismark.formats.caption_submission import CaptionSubmission
+from vismark.formats.grounded import GroundedSubmission
+from vismark.formats.panoptic import ids_from_rgb
+from vismark.metrics.grounding import Row, measure
+
+_MOST_BYTES = 1 << 29
+
+
+class Grounded(Evidence, frozen=True, kw_only=True):
+    """The evidence of one image: its counts; None where a PNG cannot be read (matching says why)."""
+
+    row: Row | None = None
+
+
+class MapStep:
+    """`MatchStep` over the maps of grounded submissions."""
+
+    def __init__(self, mode: Mode) -> None:
+        self.inner = MatchStep(mode)
+        self.about = self.inner.about
+
+    def ids(self, opened: Opened[GroundedSubmission], truth: GroundedTruth) -> Sequence[str]:
+        """Every sample that is scored."""
+        return opened.ids
+
+    def run(self, submission: GroundedSubmission, truth: GroundedTruth, ids: Sequence[str]) -> list[Matched]:
+        """The evidence of the samples `ids`; faults are in the records, nothing is raised."""
+        return self.inner.run(submission.panoptic, truth.panoptic, ids)
+
+    def fingerprint(self, submission: GroundedSubmission, truth: GroundedTruth, id: str) -> tuple[str, str]:
+        """Digests of the predicted and the true PNG as they are now."""
+        return self.inner.fingerprint(submission.panoptic, truth.panoptic, id)
+
+
+class PlainStep:
+    """`WordStep` over the plain texts of grounded captions."""
+
+    def __init__(self) -> None:
+        self.inner = WordStep()
+        self.about = self.inner.about
+
+    def ids(self, opened: Opened[GroundedSubmission], truth: GroundedTruth) -> Sequence[str]:
+        """Every sample that is scored."""
+        return opened.ids
+
+    def run(self, submission: GroundedSubmission, truth: GroundedTruth, ids: Sequence[str]) -> list[Worded]:
+        """The evidence of the samples `ids`."""
+        return self.inner.run(plain(submission), truth.plain, ids)
+
+    def fingerprint(self, submission: GroundedSubmission, truth: GroundedTruth, id: str) -> tuple[str, str]:
+        """Digests of the plain caption and of its reference."""
+        return self.inner.fingerprint(plain(submission), truth.plain, id)
+
+
+class GroundStep:
+    """Compares the regions that phrases name (`metrics.grounding`)."""
+
+    about = About("grounding", version=1, record=Grounded)
+
+    def ids(self, opened: Opened[GroundedSubmission], truth: GroundedTruth) -> Sequence[str]:
+        """Every sample that is scored."""
+        return opened.ids
+
+    def run(self, submission: GroundedSubmission, truth: GroundedTruth, ids: Sequence[str]) -> list[Grounded]:
+        """The evidence of the samples `ids`."""
+        return [self._grounded(submission, truth, id) for id in ids]
+
+    def fingerprint(self, submission: GroundedSubmission, truth: GroundedTruth, id: str) -> tuple[str, str]:
+        """Digests of the predicted and the true PNG as they are now."""
+        return MatchStep("strict").fingerprint(submission.panoptic, truth.panoptic, id)
+
+    def _grounded(self, submission: GroundedSubmission, truth: GroundedTruth, id: str) -> Grounded:
+        digest, reference_digest = self.fingerprint(submission, truth, id)
+        regions = [phrase.segment_ids for phrase in truth.record(id).phrases]
+        tags = [tag.numbers for tag in submission.captions[id].tags]
+        true_file = truth.panoptic.folder / truth.panoptic.annotations[id].file_name
+        file = submission.panoptic.folder / submission.panoptic.annotations[id].file_name
+        row = None
+        try:
+            true_data = png.read_file(true_file, _MOST_BYTES, links=True)
+            header = png.inspect(true_data)
+            png.expect(header, None)
+            data = png.read_file(file, _MOST_BYTES)
+            png.expect(png.inspect(data), (header.height, header.width))
+            row = measure(ids_from_rgb(png.decode(true_data)), regions, ids_from_rgb(png.decode(data)), tags)
+        except (png.PngFault, IndexError):
+            pass  # matching names the fault, and nothing is scored
+        return Grounded(id=id, digest=digest, reference_digest=reference_digest, row=row)
+
+
+def plain(submission: GroundedSubmission) -> CaptionSubmission:
+    """The captions of a grounded submission without their tags."""
+    return CaptionSubmission(submission.texts, submission.panoptic.file)
