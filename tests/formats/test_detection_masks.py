@@ -55,3 +55,8 @@ def test_many_masks_of_many_sizes() -> None:
         pixels.append(height * width)
         expected.append(int(drawn.sum()))
     assert areas(counts, np.array(pixels)).tolist() == expected
+
+
+def test_a_string_that_ends_inside_a_number_spoils_no_other() -> None:
+    sound = packed([True] * 63)
+    assert areas([sound, "oooo", sound, "", sound, "\xe9", sound], np.full(7, 63)).tolist() == [63, -1] * 3 + [63]

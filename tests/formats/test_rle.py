@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pycocotools import mask as official
 
+from vismark.formats.detection_masks import areas
 from vismark.formats.rle import Rle, RleFault, area_of, box_of, checked_runs, compress, from_string, pixels_of
 
 MASKS = arrays.arrays(bool, arrays.array_shapes(min_dims=2, max_dims=2, max_side=40), fill=st.booleans())
@@ -68,3 +69,25 @@ def test_faults(mask: Rle, code: str) -> None:
         checked_runs(mask, (2, 3))
     assert caught.value.code == code
     assert caught.value.fix
+
+
+def wrapping(pixels: int, size: int) -> str:
+    """A string whose runs sum to 2^64 + `pixels`, from equal steps that `size` characters can hold."""
+    count = 2 * int((2**64 / 2 ** (5 * size - 1)) ** 0.5) + 100
+    each = sum((place + 1) // 2 for place in range(1, count))
+    step, rest = divmod(2**64 + pixels, each)
+    return number(0) + number(step) * (count - 2) + number(step + rest)
+
+
+def number(value: int) -> str:
+    """One number of a compressed string."""
+    digit, value = value & 31, value >> 5
+    end = value == (-1 if digit & 16 else 0)
+    return chr(48 + digit) if end else chr(48 + digit + 32) + number(value)
+
+
+@pytest.mark.parametrize("size", [6, 7, 8, 9])
+def test_runs_whose_sum_overflows_are_refused(size: int) -> None:
+    with pytest.raises(RleFault):
+        checked_runs(Rle([60, 80], wrapping(60 * 80, size)), (60, 80))
+    assert areas([wrapping(60 * 80, size)], np.array([60 * 80])).tolist() == [-1]

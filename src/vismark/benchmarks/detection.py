@@ -181,7 +181,7 @@ def columns(truth: DetectionTruth, submission: DetectionSubmission) -> tuple[Ima
         truth.boxes[rows],
         truth.areas[rows],
         truth.crowd[rows],
-        truth.masks(rows.tolist()) if masks else None,
+        [truth.masks[row] for row in rows.tolist()] if masks else None,
     )
     one = submission.found
     kept = np.flatnonzero(np.isin(one.image_ids, ids))

@@ -92,11 +92,14 @@ class DetectionTruth:
     data: bytes | None = None
     defective: bool = False
 
-    def masks(self, rows: Sequence[int] | None = None) -> list[Mask]:
-        """The masks of all annotations, or of some, as polygons or run lengths; checked by `check_masks`."""
-        chosen = self.segmentations if rows is None else [self.segmentations[row] for row in rows]
-        found: list[Mask] = msgspec.json.decode(b"[" + b",".join(chosen) + b"]")
-        return found
+    @cached_property
+    def masks(self) -> list[Mask]:
+        """The masks of all annotations as polygons or run lengths; checked by `check_masks`."""
+        return _decoded(self.segmentations)
+
+    def masks_of(self, rows: Sequence[int]) -> list[Mask]:
+        """The masks of a few annotations."""
+        return _decoded([self.segmentations[row] for row in rows])
 
     def rows_of(self, image_id: int) -> list[int]:
         """The rows of the annotations of an image, in the order of the file."""
@@ -157,7 +160,7 @@ def read_truth(path: Path, pictures: Path | None, problems: Problems, *, officia
 
 def check_masks(truth: DetectionTruth, problems: Problems) -> None:
     """Find masks that cannot be compared: no polygon of three points, run lengths that do not fill the image."""
-    masks = truth.masks()
+    masks = truth.masks
     polygons = [row for row, mask in enumerate(masks) if _is_polygons(mask)]
     good = well_formed([masks[row] for row in polygons])  # type: ignore[misc]  # the list was just filtered for lists
     sound = {row for row, fine in zip(polygons, good, strict=True) if fine}
@@ -169,6 +172,11 @@ def check_masks(truth: DetectionTruth, problems: Problems) -> None:
         if code:
             where, item = f"/annotations/{row}/segmentation", truth.image_ids[row]
             problems.add(code, message, file=truth.file, where=where, item=item, fix=fix)
+
+
+def _decoded(segmentations: Sequence[msgspec.Raw]) -> list[Mask]:
+    found: list[Mask] = msgspec.json.decode(b"[" + b",".join(segmentations) + b"]")
+    return found
 
 
 def _mask_fault(mask: Any, size: tuple[int, int] | None) -> tuple[str, str, str]:

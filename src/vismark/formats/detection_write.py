@@ -94,7 +94,7 @@ def as_prediction(truth: DetectionTruth, id: str, *, crowds: bool = False) -> De
     rows = [row for row in truth.rows_of(image.id) if crowds or not truth.crowd[row]]
     corners = truth.boxes[rows].copy()
     corners[:, 2:] += corners[:, :2]
-    drawn = [run_lengths(mask, (image.height, image.width)) for mask in truth.masks(rows) if mask]
+    drawn = [run_lengths(mask, (image.height, image.width)) for mask in truth.masks_of(rows) if mask]
     masks = tuple(drawn) if len(drawn) == len(rows) else None
     return Detections(corners.astype(np.float32), np.ones(len(rows), np.float32), truth.category_ids[rows], masks)
 

@@ -13,11 +13,11 @@ import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-# Characters of one number: 8 hold 40 bits, more than any image has pixels.
-_LONGEST = 8
-
 # pycocotools holds runs in 32 bits, and one mask of this size has 100 MB.
 PIXEL_LIMIT = 100_000_000
+
+# Characters of one number: 6 hold 30 bits, enough for that limit, and so few that no sum of 64 bits can overflow.
+LONGEST = 6
 
 
 class Rle(msgspec.Struct, gc=False):
@@ -49,6 +49,8 @@ def checked_runs(mask: Rle, size: tuple[int, int] | None) -> NDArray[np.int64]:
     runs = from_string(mask.counts) if isinstance(mask.counts, str) else _from_list(mask.counts)
     if runs.size and int(runs.min()) < 0:
         raise RleFault("RLE_COUNTS", "a run has a negative length", "Encode the mask again.")
+    if runs.size and int(runs.max()) > height * width:
+        raise RleFault("RLE_COUNTS", "a run is longer than the mask has pixels", "Encode the mask again.")
     total = int(runs.sum())
     if total != height * width:
         message = f"the runs sum to {total:,} pixels, the mask has {height}×{width} = {height * width:,}"
@@ -75,8 +77,8 @@ def from_string(text: str) -> NDArray[np.int64]:
         raise RleFault("RLE_COUNTS", "the string ends inside a number", "It is cut; encode the mask again.")
     first = np.concatenate([[0], last[:-1] + 1])
     lengths = last - first + 1
-    if int(lengths.max()) > _LONGEST:
-        raise RleFault("RLE_COUNTS", "the string holds a number of more than 40 bits", "Encode the mask again.")
+    if int(lengths.max()) > LONGEST:
+        raise RleFault("RLE_COUNTS", "the string holds a number of more than 30 bits", "Encode the mask again.")
     shifts = 5 * (np.arange(codes.size) - np.repeat(first, lengths))
     steps = np.add.reduceat((codes & 31) << shifts, first)
     steps -= np.where(codes[last] & 16, 1 << 5 * lengths, 0)
