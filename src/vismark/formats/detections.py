@@ -298,13 +298,14 @@ class _Reader:
 
     def _check_keys(self, text: bytes, records: list[Any], part: Sequence[msgspec.Raw | bytes], start: int) -> None:
         """Look for repeated keys, closely only where there are more quotes than keys and texts of the fields need."""
-        texts = 4 * len(records)
+        quotes, texts = text.count(b'"'), (4 if self.kind == "boxes" else 7) * len(records)
+        if quotes == 2 * texts:
+            return
         if self.kind == "masks":
             boxes = sum(record.bbox is not UNSET for record in records)
             self.mixed |= boxes > 0
-            texts += 3 * len(records) + boxes
-        if text.count(b'"') == 2 * texts:
-            return
+            if quotes == 2 * (texts + boxes):
+                return
         for number, raw in enumerate(part, start):
             data = bytes(raw)
             if has_duplicates(data, -1):
