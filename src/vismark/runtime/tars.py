@@ -53,6 +53,12 @@ class Tar:
         """Every entry, in the order of the file."""
         return [member for member, _ in self._entries]
 
+    @property
+    def places(self) -> dict[str, tuple[int, int]]:
+        """Name → (first byte in the file, bytes) of every plain file; only where the tar itself is not compressed."""
+        assert self._stream() is self._file, "bytes of a tar.gz have no place of their own"
+        return {member.name: (start, member.bytes) for member, start in self._entries if member.kind == "file"}
+
     def contents(self, names: Collection[str]) -> Iterator[tuple[Member, Iterator[bytes]]]:
         """The named files with their bytes in pieces of at most 64 KiB; each must be read before the next."""
         stream = self._stream()

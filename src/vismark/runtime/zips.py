@@ -82,6 +82,17 @@ class Zip:
             if entry.member.kind == "file" and entry.member.name in names:
                 yield entry.member, self._verified(entry)
 
+    def place(self, name: str) -> int | None:
+        """Where the bytes of the file `name` begin when they are stored as they are; None when they are compressed.
+
+        Raises:
+            KeyError: there is no such file.
+        """
+        for entry in self._entries:
+            if entry.member.name == name and entry.member.kind == "file":
+                return self._starts[entry.offset] if entry.method == _STORED else None
+        raise KeyError(name)
+
     def _directory(self) -> tuple[int, int, int]:
         """First byte, end and number of entries of the central directory."""
         length = self._file.seek(0, 2)

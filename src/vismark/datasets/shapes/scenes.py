@@ -124,6 +124,16 @@ def scene(seed: int, index: int, size: tuple[int, int] = (128, 128)) -> Scene:
     return _compose(rng, _visible(layers, size), size)
 
 
+def portrait(rng: np.random.Generator, kind: Category, colour: str, ground: Category, size: tuple[int, int]) -> Pixels:
+    """A single large shape on a single ground: uint8 RGB of shape (*size, 3)."""
+    pixels = np.repeat(np.repeat(texture(rng, ground.name, size), FINE, axis=0), FINE, axis=1)
+    radius = min(size) * (0.22 + 0.12 * rng.random())
+    y, x = (side * (0.4 + 0.2 * rng.random()) for side in size)
+    shape = _place(kind, colour, (y, x), radius, 0.6 * rng.random() - 0.3, size)
+    pixels[shape.window][shape.mask] = shape.pixels[shape.mask]
+    return _shrunk(pixels)
+
+
 def _ground(rng: np.random.Generator, size: tuple[int, int]) -> list[_Layer]:
     """One to three grounds: the first everywhere, each further one on its side of a wavy line."""
     chosen = rng.permutation(len(STUFF))[: rng.integers(1, 4)]
