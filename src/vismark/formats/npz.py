@@ -1,4 +1,4 @@
-"""NumPy archives from strangers: read without pickle, large arrays by memory map.
+"""NumPy archives from strangers: arrays of numbers only, never Python objects; large arrays by memory map.
 
 A member that is stored as it is (``numpy.savez``) is mapped where it lies; a compressed one (``savez_compressed``) is
 unpacked once into a file without a name, which the system removes with the process.
