@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import pytest
+
+from timed import least
 
 FORBIDDEN = ("torch", "scipy", "pandas", "numpy", "transformers", "pyarrow", "hotcoco", "PIL", "plotly", "httpx")
 
@@ -32,19 +34,12 @@ def test_no_heavy_module_is_imported(arguments: list[str]) -> None:
     assert done.stdout.splitlines()[-1].split() == ["MODULES"]
 
 
-def seconds(code: str) -> float:
-    """The shortest of seven runs: the load of the machine only ever adds."""
-    best = float("inf")
-    for _ in range(7):
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-        best = min(best, time.perf_counter() - start)
-    return best
-
-
 @pytest.mark.perf
-def test_help_and_lists_cost_little_beyond_typer_and_rich() -> None:
-    base = seconds("import typer, rich.console, rich.table, rich.markup, typer.rich_utils")
-    for arguments in (["--help"], ["list"]):
-        ours = seconds(RUN.format(arguments=arguments, forbidden=()))
-        print(f"\nvismark {arguments[0]:8} {ours:.3f} s, typer and rich alone {base:.3f} s: {ours - base:+.3f} s")
+def test_help_and_lists_cost_little_beyond_typer_and_rich(tmp_path: Path) -> None:
+    codes = {"typer and rich": "import typer, rich.console, rich.table, rich.markup, typer.rich_utils"}
+    codes |= {words[0]: RUN.format(arguments=words, forbidden=()) for words in (["--help"], ["list"])}
+    found = least(codes, tmp_path, times=7)
+    base = found.pop("typer and rich")
+    for name, one in found.items():
+        more = f"{one.seconds - base.seconds:+.3f} s (processor {one.processor - base.processor:+.3f} s)"
+        print(f"\nvismark {name:8} {one.seconds:.3f} s, typer and rich alone {base.seconds:.3f} s: {more}")

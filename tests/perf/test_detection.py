@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from pycocotools import mask as tool
+
+from timed import least
 
 HEIGHT, WIDTH, CATEGORIES = 480, 640, 80
 IMAGES, OBJECTS, DETECTIONS = 5000, 37_000, 200_000
@@ -78,7 +76,7 @@ def generate(folder: Path, detections: int) -> tuple[Path, dict[str, Path]]:
     files = {"boxes": folder / "boxes.json", "masks": folder / "masks.json"}
     entries = [
         {"image_id": int(image[s]), "category_id": int(c), "score": float(score)}
-        for s, c, score in zip(source, category, random.random(detections), strict=True)
+        for s, c, score in zip(source, category, np.round(random.random(detections), 5), strict=True)
     ]
     boxed = [e | {"bbox": np.round(b, 2).tolist()} for e, b in zip(entries, moved, strict=True)]
     files["boxes"].write_text(json.dumps(boxed))
@@ -89,18 +87,6 @@ def generate(folder: Path, detections: int) -> tuple[Path, dict[str, Path]]:
     return folder / "instances_val2017.json", files
 
 
-def timed(code: str, folder: Path) -> tuple[float, int]:
-    """Seconds and peak bytes of a whole process."""
-    environment = os.environ | {"VISMARK_CACHE": str(folder / "cache")}
-    start = time.perf_counter()
-    child = subprocess.Popen(
-        [sys.executable, "-c", code], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(child.pid, 0)
-    assert status == 0
-    return time.perf_counter() - start, usage.ru_maxrss * 1024
-
-
 @pytest.mark.perf
 @pytest.mark.timeout(1800)
 def test_whole_command_against_pycocotools(tmp_path: Path) -> None:
@@ -108,13 +94,12 @@ def test_whole_command_against_pycocotools(tmp_path: Path) -> None:
     for protocol, iou in (("boxes", "bbox"), ("masks", "segm")):
         names = {"truth": str(truth), "file": str(files[protocol])}
         mine = OURS.format(command="score", protocol=protocol, more=["-o", str(tmp_path / "r.json")], **names)
-        pairs = [(timed(OFFICIAL.format(iou=iou, **names), tmp_path), timed(mine, tmp_path)) for _ in range(3)]
-        # The least of each side: whatever else the machine does can only add time.
-        theirs, ours = (min(side) for side in zip(*pairs, strict=True))
+        found = least({"theirs": OFFICIAL.format(iou=iou, **names), "ours": mine}, tmp_path, times=2)
+        theirs, ours = found["theirs"], found["ours"]
         print(
             f"\nscore coco-detection ({protocol}), {IMAGES} images, {OBJECTS} objects, {DETECTIONS} detections: "
-            f"{ours[0]:.1f} s, {theirs[0] / ours[0]:.1f} × pycocotools; "
-            f"memory {ours[1] / 2**20:.0f} MiB, theirs {theirs[1] / 2**20:.0f} MiB"
+            f"{ours.seconds:.1f} s, {theirs.seconds / ours.seconds:.1f} × pycocotools; "
+            f"memory {ours.bytes / 2**20:.0f} MiB, theirs {theirs.bytes / 2**20:.0f} MiB"
         )
 
 
@@ -122,7 +107,7 @@ def test_whole_command_against_pycocotools(tmp_path: Path) -> None:
 def test_check_of_half_a_million_detections(tmp_path: Path) -> None:
     truth, files = generate(tmp_path, 500_000)
     code = OURS.format(command="check", protocol="boxes", more=[], truth=str(truth), file=str(files["boxes"]))
-    runs = [timed(code, tmp_path) for _ in range(3)]
+    found = least({"check": code}, tmp_path, times=2)["check"]
     size = files["boxes"].stat().st_size / 2**20
-    seconds = min(run[0] for run in runs)
-    print(f"\ncheck coco-detection, 500,000 detections, {size:.0f} MiB: {seconds:.1f} s, {runs[0][1] / 2**20:.0f} MiB")
+    took = f"{found.seconds:.1f} s, {found.bytes / 2**20:.0f} MiB"
+    print(f"\ncheck coco-detection, 500,000 detections, {size:.0f} MiB: {took}")

@@ -25,13 +25,13 @@ from vismark.runtime.archives import unpack
 found = {}
 for folder in sorted(Path(sys.argv[1]).iterdir()):
     (archive,) = folder.iterdir()
-    start = time.perf_counter()
+    start = time.process_time()  # the time on the wall depends on what else the machine does
     try:
         unpack(archive, folder / "out")
         codes = []
     except Refused as error:
         codes = [problem.code for problem in error.problems]
-    found[folder.name] = {"codes": codes, "seconds": time.perf_counter() - start}
+    found[folder.name] = {"codes": codes, "seconds": time.process_time() - start}
 status = Path("/proc/self/status")
 if status.exists():  # ru_maxrss on Linux starts at the peak of the parent
     peak = next(int(line.split()[1]) << 10 for line in status.read_text().splitlines() if line.startswith("VmHWM"))

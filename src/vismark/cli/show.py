@@ -40,15 +40,19 @@ def findings(problems: Iterable[Problem], *, stderr: bool = False) -> None:
     from rich.markup import escape
 
     out = console(stderr=stderr)
-    shown = list(problems)
+    shown, lines = list(problems), []
     for problem in shown[:_SHOWN]:
         place = ":".join(part for part in (problem.file, problem.where) if part)
         item = f" image {problem.item}" if problem.item else ""
         colour = _COLOURS[problem.severity]
-        out.print(f"[{colour}]{problem.severity} {problem.code}[/{colour}] [bold]{escape(place)}[/bold]{escape(item)}")
-        out.print(f"  {escape(problem.message)}" + (f"\n  → {escape(problem.fix)}" if problem.fix else ""))
+        lines.append(
+            f"[{colour}]{problem.severity} {problem.code}[/{colour}] [bold]{escape(place)}[/bold]{escape(item)}"
+        )
+        lines.append(f"  {escape(problem.message)}" + (f"\n  → {escape(problem.fix)}" if problem.fix else ""))
     if len(shown) > _SHOWN:
-        out.print(f"… and {len(shown) - _SHOWN} more; --json lists all.")
+        lines.append(f"… and {len(shown) - _SHOWN} more; --json lists all.")
+    if lines:
+        out.print("\n".join(lines))
 
 
 def problems(found: Problems) -> None:
