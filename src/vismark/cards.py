@@ -34,11 +34,12 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Derived(msgspec.Struct, frozen=True, kw_only=True):
-    """Files made from downloaded ones: ``code(source, target)`` writes `target` (and what belongs to it) whole.
+    """Files made from downloaded ones: ``code(source, …, target)`` writes `target` (and what belongs to it) whole.
 
     Attributes:
         source, target: paths below the data root; the folder named like `target` without suffix belongs to it.
-        code: ``module:function`` taking the two paths and returning `Problems`.
+        further: more sources, where it takes several.
+        code: ``module:function`` taking the paths, sources first, and returning `Problems`.
         split: the split it belongs to.
     """
 
@@ -46,6 +47,12 @@ class Derived(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     code: str
     split: str
+    further: tuple[str, ...] = ()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All that it is made from."""
+        return (self.source, *self.further)
 
     def makes(self, path: str) -> bool:
         """Whether `path` is the target, or the folder that belongs to it."""

@@ -76,7 +76,7 @@ def generate(folder: Path, detections: int) -> tuple[Path, dict[str, Path]]:
     files = {"boxes": folder / "boxes.json", "masks": folder / "masks.json"}
     entries = [
         {"image_id": int(image[s]), "category_id": int(c), "score": float(score)}
-        for s, c, score in zip(source, category, np.round(random.random(detections), 5), strict=True)
+        for s, c, score in zip(source, category, random.random(detections), strict=True)
     ]
     boxed = [e | {"bbox": np.round(b, 2).tolist()} for e, b in zip(entries, moved, strict=True)]
     files["boxes"].write_text(json.dumps(boxed))

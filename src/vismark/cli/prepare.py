@@ -25,4 +25,4 @@ def prepare(
 
     problems = job(dataset, root, split=split, tell=show.note)
     show.findings(problems, stderr=True)
-    typer.echo(f"{dataset}: everything derived is here")
+    typer.echo(f"{dataset}: what can be made of the downloaded files is here")

@@ -31,7 +31,8 @@ def derive(
         What was noticed in the sources.
 
     Raises:
-        Missing: a source is not there; the message says how to get it.
+        Missing: sources of what was asked for are not there (without `split` and `only`: of everything); the message
+            says how to get them.
         Usage: there is no such data set or split, or nothing is derived in it.
     """
     card: DatasetCard = registry.card("datasets", dataset)
@@ -41,36 +42,38 @@ def derive(
         raise Usage(f"Nothing of {dataset} is derived: it is used as it is downloaded.")
     folder = data_root(Path(root) if root is not None else None)
     problems = Problems()
-    for step in _steps(card, split, only):
-        source, target = folder / step.source, folder / step.target
+    steps, missing = _steps(card, split, only), []
+    for step in steps:
+        sources, target = [folder / source for source in step.sources], folder / step.target
         if target.exists():
             continue
-        if not source.exists():
-            raise Missing(
-                f"{step.target} is made from {step.source}, which is not there: `vismark download {dataset}`."
-            )
-        tell(f"{step.target}: making it from {step.source}")
-        problems.extend(registry.load(step.code)(source, target))
+        absent = [name for name, source in zip(step.sources, sources, strict=True) if not source.exists()]
+        if absent:
+            missing.append(f"{step.target} is made from {' and '.join(absent)}, which is not there")
+            tell(f"{missing[-1]}; left out")
+            continue
+        tell(f"{step.target}: making it from {' and '.join(step.sources)}")
+        problems.extend(registry.load(step.code)(*sources, target))
+    if missing and (split is not None or only is not None or len(missing) == len(steps)):
+        # Of a whole data set people have what they need; what was asked for by name must be made.
+        raise Missing("\n".join([*missing, f"`vismark download {dataset}` fetches what these are made from."]))
     return problems
 
 
-def source_of(path: str, card: DatasetCard, root: Path) -> str:
-    """What has to be downloaded so that `path` can be there: itself, or the first source it is derived from."""
-    while not (root / path).exists():
-        step = next((step for step in card.derived if step.makes(path)), None)
-        if step is None:
-            break
-        path = step.source
-    return path
+def sources_of(path: str, card: DatasetCard, root: Path) -> set[str]:
+    """What has to be downloaded so that `path` can be there: itself, or the first sources it is derived from."""
+    step = next((step for step in card.derived if step.makes(path)), None)
+    if step is None or (root / path).exists():
+        return {path}
+    return {first for source in step.sources for first in sources_of(source, card, root)}
 
 
 def _steps(card: DatasetCard, split: str | None, only: Collection[str] | None) -> list[Derived]:
     """The derivations to make, in the order of the card, in which sources come first."""
-    if only is None:
-        return [step for step in card.derived if split in (None, step.split)]
-    wanted, chosen = set(only), []
+    wanted = set(only) if only is not None else {s.target for s in card.derived if split in (None, s.split)}
+    chosen = []
     for step in reversed(card.derived):
         if any(step.makes(path) for path in wanted):
             chosen.append(step)
-            wanted.add(step.source)
+            wanted.update(step.sources)
     return chosen[::-1]

@@ -12,7 +12,7 @@ import msgspec
 
 from vismark import registry
 from vismark.cards import BenchmarkCard, Card, DatasetCard, File
-from vismark.jobs.derive import derive, source_of
+from vismark.jobs.derive import derive, sources_of
 from vismark.problems import Missing, Problems, Refused, Usage
 from vismark.runtime.atomic import write_bytes
 from vismark.runtime.digests import digest_of
@@ -196,7 +196,7 @@ def _of_benchmark(
     wanted = [path for name, path in card.references.items() if path and (images or name != "images")]
     found = []
     for dataset in _datasets(card):
-        needed = {source_of(path, dataset, root) for path in wanted}
+        needed = {source for path in wanted for source in sources_of(path, dataset, root)}
         for file in dataset.files:
             own = tuple(path for paths in file.provides.values() for path in paths if path in needed)
             if own:

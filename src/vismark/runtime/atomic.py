@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from vismark.runtime.space import need_room
 
 
 @contextmanager
@@ -33,6 +36,24 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path` atomically, making its folder."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name where the disk is the same, else copy it; atomically, and `target` is replaced.
+
+    Raises:
+        vismark.problems.Refused: DISK_SPACE, before anything is copied.
+    """
+    temporary = target.with_name(f".{target.name[:200]}.part")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(source.resolve(), temporary)
+    except OSError:
+        need_room(target.parent, source.stat().st_size)
+        with replacing(target) as copy:
+            shutil.copyfile(source, copy)
+        return
+    temporary.replace(target)
 
 
 def sweep(folder: Path) -> None:

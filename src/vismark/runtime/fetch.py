@@ -9,16 +9,15 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from vismark.problems import Missing, Usage, refuse
+from vismark.runtime.atomic import link_or_copy
 from vismark.runtime.locks import held
 from vismark.runtime.pins import Pin, pin, pinned
-from vismark.runtime.space import need_room
 from vismark.runtime.transfer import Patience, Progress, Transfer
 
 __all__ = ["Fetched", "Patience", "fetch", "fetch_hub"]
@@ -186,13 +185,8 @@ def _copy(source: Path, wanted: _Wanted) -> Pin:
         raise refuse("FETCH_MIRROR", "the mirror does not have it", file=wanted.target.name, value=source, fix=fix)
     # Not the `.part` of a transfer: that is written to, and a link would hand the writing on to the mirror.
     temporary = wanted.target.with_name(f".{wanted.target.name}.part")
-    temporary.unlink(missing_ok=True)
     try:
-        try:
-            os.link(source.resolve(), temporary)
-        except OSError:
-            need_room(temporary.parent, source.stat().st_size)
-            shutil.copyfile(source, temporary)
+        link_or_copy(source, temporary)
         found = _measured(temporary, wanted)
         _compare(found, wanted, "Replace the mirror's copy.")
         temporary.replace(wanted.target)
