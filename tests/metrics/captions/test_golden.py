@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from vismark.instruments.caption_data import ptb_automaton
+from caption_originals import goldens
+from vismark.instruments.caption_data import meteor_tables, ptb_automaton
 from vismark.metrics.captions.bleu import Bleu
 from vismark.metrics.captions.cider import Cider
+from vismark.metrics.captions.meteor import Meteor
 from vismark.metrics.captions.ptb import Tokenizer
 from vismark.metrics.captions.rouge import RougeL
 
-FOLDER = Path(__file__).parents[4] / "shared" / "data" / "coco_small" / "captions"
+FOLDER = goldens()
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"needs the goldens in {FOLDER}")
 
 Image = dict[str, Any]
@@ -53,6 +54,14 @@ def test_scores(golden: dict[str, Any], images: list[Image]) -> None:
     corpus = [*bleu.reduce(counts).values(), rouge.reduce(common)["ROUGE-L"], cider.reduce(captions)["CIDEr"]]
     names = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "ROUGE_L", "CIDEr")
     assert corpus == pytest.approx([golden["corpus"][name] for name in names], abs=1e-10)
+
+
+def test_meteor(golden: dict[str, Any], images: list[Image]) -> None:
+    metric = Meteor(meteor_tables())
+    rows = [metric.row(image["tokens_res"][0], image["tokens_ref"]) for image in images]
+    assert [row.line() for row in rows] == [image["meteor_stats"] for image in images]
+    assert [metric.reduce([row])["METEOR"] for row in rows] == [image["METEOR"] for image in images]
+    assert metric.reduce(rows)["METEOR"] == golden["corpus"]["METEOR"]
 
 
 def _list(captions: str | list[str]) -> list[str]:

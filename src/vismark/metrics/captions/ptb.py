@@ -127,12 +127,12 @@ class Tokenizer:
 
     def _learn(self, memory: dict[str, str | None], word: str, after: str) -> str | None:
         text = Text(f" {word}{after}", self._automaton)
-        end, tokens, at, settled = len(text.units) - 1, [""], 0, True
+        end, tokens, at, settled = len(text.units) - 1, list[str](), 0, True
         while at < end and settled:
             token, at, settled = text.token(at)
             tokens.append(token)
         # White space at the end of a token goes if the line ends there.
-        settled = settled and at == end and not tokens[-1][-1:].isspace()
+        settled = settled and at == end and not "".join(tokens)[-1:].isspace()
         known = self._kept(filter(None, tokens)) if settled else None
         # A long "word" is not likely to be seen again.
         if len(word) < _LONGEST_KEPT:

@@ -24,7 +24,6 @@ _FRACTIONS = {"\u00bc": "1/4", "\u00bd": "1/2", "\u00be": "3/4", "\u2153": "1/3"
 _CURRENCIES = {"\u00a2": "cents", "\u00a3": "#", "\u0080": "$", "\u00a4": "$", "\u20a0": "$", "\u20ac": "$"}
 _APOSTROPHE = re.compile(r"&apos;|['\u2019\u0092]", re.IGNORECASE)
 _NOT = re.compile(r"n(?:&apos;|['`\u2018\u2019\u201b\u0091\u0092])t\Z", re.IGNORECASE)
-_BLANKS = re.compile(r"\s")
 
 Rule = Callable[[str], tuple[str, int]]
 
@@ -105,11 +104,11 @@ def _to_first_dot(text: str) -> tuple[str, int]:
 
 
 def _joined(text: str) -> tuple[str, int]:
-    return _BLANKS.sub(_NBSP, text), len(text)
+    return text.replace(" ", _NBSP), len(text)
 
 
 def _joined_round(text: str) -> tuple[str, int]:
-    return _BLANKS.sub(_NBSP, text).translate(_PARENTHESES), len(text)
+    return text.replace(" ", _NBSP).translate(_PARENTHESES), len(text)
 
 
 def _round(text: str) -> tuple[str, int]:
