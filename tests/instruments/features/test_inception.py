@@ -1,4 +1,4 @@
-"""Inception: the goldens of torch-fidelity with filled weights, and torch-fidelity itself; what is told without weights."""
+"""Inception: torch-fidelity's goldens with filled weights, and torch-fidelity itself; what is told without weights."""
 
 from __future__ import annotations
 
