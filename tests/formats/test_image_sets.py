@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vismark.formats.image_files import decode, encode
-from vismark.formats.image_sets import ArrayImages, batches, open_set
+from vismark.formats.image_sets import ArrayImages, open_set
 from vismark.formats.image_survey import classes, count, survey
 from vismark.problems import Problems, Refused
+from vismark.runtime.ahead import batches_ahead
 
 Pixels = NDArray[np.uint8]
 
@@ -71,7 +72,7 @@ def test_all_kinds_give_the_same_pixels(tmp_path: Path) -> None:
         assert one.ids == tuple(f"{n:06d}" for n in range(6))
         for id, pixels in zip(one.ids, images, strict=True):
             assert (one.pixels(id) == pixels).all()
-        read = [pixels for batch in batches(one, one.ids, 4, jobs=2) for pixels in batch]
+        read = [pixels for batch in batches_ahead(one.pixels, one.ids, 4, jobs=2) for pixels in batch]
         assert (np.stack(read) == np.stack(images)).all()
     assert len({survey(one, Problems()).digest for one in (sets[1], sets[2])}) == 1
 

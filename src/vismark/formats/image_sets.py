@@ -7,8 +7,7 @@ kind it is; `vismark.formats.image_survey` looks at all of them before any work.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -192,22 +191,6 @@ def open_set(path: Path, *, links: bool = False) -> ImageSet:
         fix = "Name a folder of images, an .npz file or a .tar file."
         raise refuse("IMAGES_PATH", "is no folder, .npz or .tar file", file=path.name, fix=fix)
     return _folder(path, links)
-
-
-def batches(images: ImageSet, ids: Sequence[str], size: int, jobs: int) -> Iterator[list[NDArray[np.uint8]]]:
-    """The pixels of `ids` in batches of `size`, decoded by `jobs` threads, two batches ahead of the reader.
-
-    Raises:
-        ImageFault: an image cannot be read.
-    """
-    pieces = [ids[start : start + size] for start in range(0, len(ids), size)]
-    with ThreadPoolExecutor(jobs) as pool:
-        waiting = [[pool.submit(images.pixels, id) for id in piece] for piece in pieces[:2]]
-        for piece in [*pieces[2:], None, None]:
-            if waiting:
-                yield [future.result() for future in waiting.pop(0)]
-            if piece is not None:
-                waiting.append([pool.submit(images.pixels, id) for id in piece])
 
 
 def _folder(path: Path, links: bool) -> ImageSet:
