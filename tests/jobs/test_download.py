@@ -7,19 +7,26 @@ import io
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
+from importlib.metadata import distribution, distributions
 from pathlib import Path
 
 import msgspec
 import pytest
+from loopback import Server, listing, serving
+from packaging.requirements import Requirement
 
 from vismark import registry
-from vismark.cards import BenchmarkCard, DatasetCard, Derived, File, Split
+from vismark.cards import BaselineCard, BenchmarkCard, DatasetCard, Derived, File, InstrumentCard, Split, Variant
+from vismark.jobs.bundle import bundle, wheels
 from vismark.jobs.derive import derive, sources_of
-from vismark.jobs.download import bundle, download, plan
+from vismark.jobs.download import download
+from vismark.jobs.plan import plan
 from vismark.problems import Missing, Problems, Refused, Usage
 from vismark.runtime.digests import digest_of
 
@@ -115,19 +122,127 @@ def test_a_tree_that_is_laid_out_already_is_used_in_place(tmp_path: Path, mirror
     (tmp_path / "mine").chmod(0o755)
 
 
-def test_an_air_gapped_site_gets_a_bundle(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import vismark.jobs.download as job
+@pytest.fixture
+def source(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server in the place of the sources: every file of the card is asked from it."""
+    data = panoptic_zip()
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving(data) as server:
+        file = File(
+            path="coco/panoptic_annotations_trainval2017.zip",
+            url=server.url,
+            unpack="coco",
+            provides={"val2017": ("coco/annotations/panoptic_val2017.json", "coco/panoptic_val2017")},
+        )
+        card = msgspec.structs.replace(registry.card("datasets", "coco"), files=(file,))
+        known = {kind: registry.cards(kind) for kind in registry.KINDS}
+        known["datasets"] = known["datasets"] | {"coco": card}
+        monkeypatch.setattr(registry, "cards", lambda kind: known[kind])
+        yield server
 
-    real = job._fetch
-    monkeypatch.setattr(job, "_fetch", lambda file, target, _, tell, bar: real(file, target, mirror, tell, bar))
-    bundle(["coco-panoptic"], tmp_path / "kit", images=True)
-    monkeypatch.setattr(job, "_fetch", real)
-    record = json.loads((tmp_path / "kit" / "bundle.json").read_text())
+
+def test_an_air_gapped_site_gets_a_bundle(tmp_path: Path, source: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    kit = tmp_path / "kit"
+    monkeypatch.setenv("VISMARK_CACHE", str(tmp_path / "cache"))
+    assert plan(["coco-panoptic"], root=kit, packed=True).left
+    bundle(["coco-panoptic"], kit)
+    assert not plan(["coco-panoptic"], root=kit, packed=True).left
+    record = json.loads((kit / "bundle.json").read_text())
+    assert list(record["files"]) == ["coco/panoptic_annotations_trainval2017.zip"]
     for name, known in record["files"].items():
-        assert digest_of((tmp_path / "kit" / name).read_bytes()) == known["digest"]
-    assert "numpy==" in (tmp_path / "kit" / "requirements.txt").read_text()
+        assert digest_of((kit / name).read_bytes()) == known["digest"]
+    assert "numpy==" in (kit / "requirements.txt").read_text()
+    asked = len(source.requests)
     monkeypatch.setenv("VISMARK_CACHE", str(tmp_path / "other-cache"))
-    assert download(["coco-panoptic"], root=tmp_path / "site", images=True, mirror=tmp_path / "kit").left == []
+    said: list[str] = []
+    assert download(["coco-panoptic"], root=tmp_path / "site", mirror=kit, tell=said.append).left == []
+    assert len(source.requests) == asked, "the source was asked at a site without a network"
+    assert not any("pinned" in line for line in said), "the bundle's digests are the first use"
+
+
+def test_a_bundle_that_was_damaged_on_its_way_is_refused(
+    tmp_path: Path, source: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kit = tmp_path / "kit"
+    monkeypatch.setenv("VISMARK_CACHE", str(tmp_path / "cache"))
+    bundle(["coco-panoptic"], kit)
+    archive = kit / "coco" / "panoptic_annotations_trainval2017.zip"
+    archive.write_bytes(archive.read_bytes()[:-1] + b"?")
+    monkeypatch.setenv("VISMARK_CACHE", str(tmp_path / "other-cache"))
+    with pytest.raises(Refused) as caught:
+        download(["coco-panoptic"], root=tmp_path / "site", mirror=kit)
+    assert [problem.code for problem in caught.value.problems] == ["FETCH_DIGEST"]
+    (kit / "bundle.json").write_text("{")
+    with pytest.raises(Refused, match=r"MIRROR_RECORD bundle\.json"):
+        download(["coco-panoptic"], root=tmp_path / "site", mirror=kit)
+
+
+def test_the_list_of_wheels_is_what_vismark_needs() -> None:
+    """Against pip's own resolution, as far as it is installed: each requirement of each member is a member."""
+    listed = {line.partition("==")[0] for line in wheels()}
+    assert {"numpy", "pillow", "httpx", "anyio", "typer", "click"} & {
+        re.sub(r"[-_.]+", "-", one.metadata["Name"]).lower() for one in distributions()
+    } <= listed
+    assert "vismark" not in listed
+    for name in listed:
+        for requirement in distribution(name).requires or ():
+            known = Requirement(requirement)
+            if known.marker is None:
+                assert re.sub(r"[-_.]+", "-", known.name).lower() in listed
+
+
+class TestHubFolders:
+    """A pattern of the hub at a site without a network: the bundle tells its files, the hub is never asked."""
+
+    @pytest.fixture(autouse=True)
+    def _card(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        file = File(path="t/hub", url="hf://datasets/owner/name@main/data/*.parquet", provides={"v": ("t/hub",)})
+        card = DatasetCard(name="tiny", title="", code="a:b", files=(file,), splits={"v": Split()})
+        monkeypatch.setattr(registry, "cards", lambda kind: {"tiny": card} if kind == "datasets" else {})
+        monkeypatch.setenv("VISMARK_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+        def never(*_: object, **__: object) -> None:
+            raise AssertionError("the hub was asked")
+
+        monkeypatch.setattr("huggingface_hub.HfApi.list_repo_files", never)
+        for name in ("0.parquet", "1.parquet", "other.txt"):
+            (tmp_path / "kit" / "t" / "hub" / "data").mkdir(parents=True, exist_ok=True)
+            (tmp_path / "kit" / "t" / "hub" / "data" / name).write_text(name)
+
+    def test_from_a_folder(self, tmp_path: Path) -> None:
+        assert download(["tiny"], root=tmp_path / "site", mirror=tmp_path / "kit").left == []
+        assert set(tree(tmp_path / "site")) == {"t/hub/data/0.parquet", "t/hub/data/1.parquet"}
+
+    def test_from_an_address_with_a_record(self, tmp_path: Path) -> None:
+        record = {"files": {"t/hub/data/0.parquet": {"bytes": 9, "digest": digest_of(b"0.parquet")}}}
+        content = {"/bundle.json": json.dumps(record).encode(), "/t/hub/data/0.parquet": b"0.parquet"}
+        with serving(b"", listing(content)) as server:
+            address = server.url.rpartition("/")[0]
+            assert download(["tiny"], root=tmp_path / "site", mirror=address).left == []
+        assert set(tree(tmp_path / "site")) == {"t/hub/data/0.parquet"}
+
+    def test_an_address_without_a_record_cannot_tell(self, tmp_path: Path) -> None:
+        with serving(b"", listing({})) as server, pytest.raises(Refused, match="no file that fits"):
+            download(["tiny"], root=tmp_path / "site", mirror=server.url.rpartition("/")[0])
+
+
+def test_weights_of_instruments_and_baselines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def file(name: str) -> File:
+        return File(path=f"weights/{name}", url=f"http://127.0.0.1:9/{name}", digest=digest_of(name.encode()))
+
+    instrument = InstrumentCard(name="eye", title="", code="a:b", role="detector", files=(file("eye.pth"),))
+    variants = tuple(Variant(name=f"big-{n}", files=(file(f"{n}.safetensors"),)) for n in "ab")
+    baseline = BaselineCard(name="big", title="", code="a:b", variants=variants)
+    known = {"instruments": {"eye": instrument}, "baselines": {"big": baseline}}
+    monkeypatch.setattr(registry, "cards", lambda kind: known.get(kind, {}))
+    monkeypatch.setenv("VISMARK_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "mirror" / "weights").mkdir(parents=True)
+    for name in ("eye.pth", "a.safetensors", "b.safetensors"):
+        (tmp_path / "mirror" / "weights" / name).write_text(name)
+    download(["eye", "big-a"], root=tmp_path / "data", mirror=tmp_path / "mirror")
+    assert set(tree(tmp_path / "data")) == {"weights/eye.pth", "weights/a.safetensors"}
+    assert [item.file.path for item in plan(["big"], root=tmp_path / "data").left] == ["weights/b.safetensors"]
 
 
 def test_all_failures_are_listed_and_the_rest_is_kept(tmp_path: Path, mirror: Path) -> None:

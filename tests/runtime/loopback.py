@@ -152,6 +152,17 @@ def status(code: int, **headers: object) -> Behaviour:
     return lambda handler: handler.head(code, Content_Length=0, **headers)
 
 
+def listing(files: dict[str, bytes]) -> Behaviour:
+    """Serve several files by their paths, and nothing else."""
+
+    def behave(handler: Handler) -> None:
+        body = files.get(handler.path)
+        handler.head(200 if body is not None else 404, Content_Length=len(body or b""))
+        handler.wfile.write(body or b"")
+
+    return behave
+
+
 def claiming(length: int) -> Behaviour:
     """Send the file under another length."""
 

@@ -35,7 +35,7 @@ from loopback import (
 
 from vismark.problems import Missing, Refused, Usage
 from vismark.runtime.fetch import Patience, fetch, fetch_hub
-from vismark.runtime.pins import pinned
+from vismark.runtime.pins import Pin, pin, pinned
 
 DATA = random.Random(1).randbytes(300_000)
 DIGEST = "sha256:" + hashlib.sha256(DATA).hexdigest()
@@ -285,7 +285,7 @@ class TestPins:
 
     def test_a_broken_record_is_refused(self, target: Path, tmp_path: Path) -> None:
         (tmp_path / "cache").mkdir()
-        (tmp_path / "cache" / "pins.json").write_text("{")
+        (tmp_path / "cache" / "pins.jsonl").write_text("{\n")
         with pytest.raises(Refused) as caught:
             fetch("http://127.0.0.1:9/nobody", target)
         assert refusal(caught) == "PINS_BROKEN"
@@ -436,9 +436,25 @@ def test_two_processes_download_once(target: Path, digest: str, tmp_path: Path) 
     assert list((tmp_path / "cache" / "locks").iterdir()) == []
 
 
-def test_the_pins_are_plain_json(target: Path, tmp_path: Path) -> None:
+def test_the_pins_are_plain_lines(target: Path, tmp_path: Path) -> None:
     with serving(DATA) as server:
         fetch(server.url, target, patience=QUICK)
-    assert json.loads((tmp_path / "cache" / "pins.json").read_text()) == {
-        server.url: {"bytes": len(DATA), "digest": DIGEST}
-    }
+    line = {"url": server.url, "bytes": len(DATA), "digest": DIGEST}
+    assert json.loads((tmp_path / "cache" / "pins.jsonl").read_text()) == line
+
+
+def test_a_half_written_pin_is_none_and_thousands_cost_little(tmp_path: Path) -> None:
+    file = tmp_path / "cache" / "pins.jsonl"
+    assert pin("http://a/1", Pin(1, DIGEST)) == Pin(1, DIGEST)
+    whole = file.read_bytes()
+    file.write_bytes(whole + b'{"url":"http://a/2","by')
+    assert pinned("http://a/2") is None
+    pin("http://a/3", Pin(3, DIGEST))
+    assert file.read_bytes().startswith(whole) and len(file.read_bytes().splitlines()) == 2
+    assert pin("http://a/1", Pin(9, DIGEST)) == Pin(1, DIGEST), "the first use counts"
+    start = time.process_time()
+    for number in range(3000):
+        pin(f"http://b/{number}", Pin(number, DIGEST))
+    assert time.process_time() - start < 3
+    file.unlink()
+    assert pinned("http://a/1") is None, "without the file everything is trusted anew"

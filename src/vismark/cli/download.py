@@ -11,11 +11,14 @@ from vismark.cli import options
 from vismark.problems import Missing, Usage
 
 if TYPE_CHECKING:
-    from vismark.jobs.download import Plan
+    from vismark.jobs.plan import Plan
 
 
 def download(
-    names: Annotated[list[str], typer.Argument(help="Data sets or benchmarks.", autocompletion=options.card_names)],
+    names: Annotated[
+        list[str],
+        typer.Argument(help="Data sets, benchmarks, instruments, baselines.", autocompletion=options.card_names),
+    ],
     root: options.Root = None,
     images: Annotated[bool, typer.Option("--images", help="Fetch images too; scoring does not need them.")] = False,
     split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
@@ -26,7 +29,7 @@ def download(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what is here and what is missing.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Fetch, verify and unpack data sets, or just what a benchmark needs to score.
+    """Fetch, verify and unpack data sets and weights, or just what a benchmark needs to score.
 
     \b
     Examples:
@@ -35,11 +38,14 @@ def download(
       vismark download coco --split val2017 --bundle kit --dry-run
     """
     from vismark.cli import show
-    from vismark.jobs import download as job
+    from vismark.jobs.bundle import bundle as collect
+    from vismark.jobs.download import download as job
+    from vismark.jobs.plan import plan
 
     if bundle is not None and mirror is not None:
         raise Usage("--bundle collects from the sources; --mirror is for the site that the bundle was taken to.")
-    wanted = job.plan(names, root=bundle if bundle is not None else root, images=images, split=split)
+    place = bundle if bundle is not None else root
+    wanted = plan(names, root=place, images=images, split=split, packed=bundle is not None)
     if as_json:
         show.json(wanted)
     else:
@@ -51,10 +57,10 @@ def download(
             raise Missing(f"{len(wanted.left)} file(s) are not here: the same command without --dry-run fetches them.")
         return
     if bundle is not None:
-        collected = job.bundle(names, bundle, images=images, split=split, tell=show.note)
+        collected = collect(names, bundle, images=images, split=split, tell=show.note)
         typer.echo(f"{bundle}: {len(collected)} files; there: vismark download {' '.join(names)} --mirror {bundle}")
     elif wanted.left:
-        job.download(names, root=root, images=images, split=split, mirror=mirror, tell=show.note)
+        job(names, root=root, images=images, split=split, mirror=mirror, tell=show.note)
         typer.echo(f"{wanted.root}: everything is here")
 
 
@@ -63,6 +69,7 @@ def print_plan(wanted: Plan) -> None:
     from rich.table import Table
 
     from vismark.cli import show
+    from vismark.runtime.space import free_bytes
 
     if not wanted.items:
         return
@@ -74,4 +81,5 @@ def print_plan(wanted: Plan) -> None:
         table.add_row(item.file.path, f"{item.bytes:,}" if item.bytes else "unknown", digest, item.state)
     show.console().print(table)
     unknown = f", and {wanted.unknown} of unknown size" if wanted.unknown else ""
-    typer.echo(f"to fetch: {wanted.bytes:,} bytes in {len(wanted.left)} files{unknown}")
+    free = f"; {free_bytes(Path(wanted.root)):,} bytes are free there" if wanted.left else ""
+    typer.echo(f"to fetch: {wanted.bytes:,} bytes in {len(wanted.left)} files{unknown}{free}")

@@ -11,14 +11,19 @@ from vismark.problems import refuse
 SPARE_BYTES = 64 << 20
 
 
+def free_bytes(folder: Path) -> int:
+    """Free bytes on the disk of `folder`, or of its nearest parent that exists."""
+    place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    return shutil.disk_usage(place).free
+
+
 def need_room(folder: Path, size: int) -> None:
     """Make sure that the disk of `folder` (or of its nearest existing parent) can take `size` more bytes.
 
     Raises:
         vismark.problems.Refused: DISK_SPACE, with both numbers.
     """
-    place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    free = shutil.disk_usage(place).free
+    free = free_bytes(folder)
     if size + SPARE_BYTES > free:
         raise refuse(
             "DISK_SPACE",
