@@ -69,6 +69,40 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Frames:
+    """A video as frames that are decoded when they are asked for.
+
+    Attributes:
+        names: of the frames, in order, as the annotations have them (``00000.jpg`` …); the rate is `rate`.
+        height, width: size in pixels as the annotations state it.
+        folder: of the frames as files with these names, or None.
+        file: the video, decoded where there is no folder, or None.
+        rate: frames a second.
+    """
+
+    names: tuple[str, ...]
+    height: int
+    width: int
+    folder: Path | None = None
+    file: Path | None = None
+    rate: int = 30
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def pixels(self, names: Sequence[str] | None = None) -> Iterator[NDArray[np.uint8]]:
+        """The frames `names` (all by default) one by one, uint8 RGB of shape (height, width, 3), in the order asked.
+
+        Raises:
+            vismark.problems.Missing: neither frames nor video are here.
+            vismark.problems.Refused: they cannot be decoded, or are of another size.
+        """
+        from vismark.runtime.videos import read_frames
+
+        return read_frames(self, self.names if names is None else names)
+
+
+@dataclass(frozen=True)
 class Request:
     """One question to a model.
 
@@ -242,6 +276,38 @@ class GroundedCaption(Request):
     prompt: str
     categories: tuple[Category, ...]
     answer: ClassVar[type] = GroundedText
+
+
+@dataclass(frozen=True)
+class VideoToText(Request):
+    """Describe what happens in a video, its main objects, and its background; `prompt` is the protocol's wording."""
+
+    video: Frames
+    prompt: str
+    answer: ClassVar[type] = Text
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Objects over time: `masks[object][frame]`, a mask for each frame that was asked for, empty where it is absent."""
+
+    masks: tuple[tuple[RLE, ...], ...]
+
+
+@dataclass(frozen=True)
+class VideoSegment(Request):
+    """Segment what an expression means (one object or several) in the given frames of a video.
+
+    Attributes:
+        frames: names of the frames that need a mask, a part of `video.names`.
+        most: the largest number of objects that may be answered.
+    """
+
+    video: Frames
+    expression: str
+    frames: tuple[str, ...]
+    most: int
+    answer: ClassVar[type] = Tracks
 
 
 class Requests(Protocol):
