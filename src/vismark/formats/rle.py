@@ -142,6 +142,11 @@ def compress(runs: NDArray[np.int64], size: tuple[int, int]) -> dict[str, Any]:
     return {"size": list(size), "counts": packed["counts"].decode("ascii")}
 
 
+def empty_mask(size: tuple[int, int]) -> dict[str, Any]:
+    """A compressed mask without pixels, as a JSON object; `size` is (height, width)."""
+    return compress(np.array([size[0] * size[1]]), size)
+
+
 def pixels_of(runs: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.bool_]:
     """The mask as booleans of shape (height, width), from runs that fill it."""
     values = np.repeat(np.arange(runs.size) % 2 == 1, runs)

@@ -86,6 +86,10 @@ def check_annotation(
     if not isinstance(value, dict):
         report.error("JSON_TOP_LEVEL", f"the top level is {kind(value)}, not an object", "One object a video.")
         return None
+    if {"pred_caption", "pred_lgvis_masks"} & value.keys():
+        fix = "Use `vismark check vicas-lgvis FOLDER`; `validate` is for annotations."
+        report.error("IS_SUBMISSION", "this looks like predictions, not like annotations", fix)
+        return None
     good = {key for key, wanted in KEYS.items() if _has(value, key, wanted, report, "", key in keys)}
     if "video_id" in good:
         _check_name(value["video_id"], file, report)

@@ -12,6 +12,7 @@ from vismark.benchmarks.base import Mode
 from vismark.datasets.coco import validate as coco
 from vismark.datasets.coconut import validate as coconut
 from vismark.datasets.coconut_pancap import validate as pancap
+from vismark.datasets.vicas import validate as vicas
 from vismark.formats.document import DECODE_FAULTS, FILE_LIMIT, open_document
 from vismark.formats.findings import Report
 from vismark.formats.segments import Manner
@@ -19,7 +20,7 @@ from vismark.formats.strict_json import read_bytes
 from vismark.problems import Missing, Problems, Severity, Usage
 from vismark.runtime.folders import data_root
 
-KINDS = (*coco.KINDS, *coconut.KINDS, *pancap.KINDS)
+KINDS = (*coco.KINDS, *coconut.KINDS, *pancap.KINDS, *vicas.KINDS)
 
 
 def validate(
@@ -90,13 +91,15 @@ def _captions(
 def _files(target: str | Path, root: str | Path | None) -> list[Path]:
     """The annotation files that `target` names."""
     path = Path(target)
-    if path.is_file() or coconut.is_release(path):
+    if path.is_file() or coconut.is_release(path) or vicas.is_release(path):
         return [path]
     if (path / "manifest.json").is_file():
         # A folder as `predict` makes it: its JSON says that it is a submission.
         return sorted(one for one in path.glob("*.json") if one.name not in ("manifest.json", "run.json"))[:1]
     if path.is_dir():
         inner = path / "annotations" if (path / "annotations").is_dir() else path
+        if vicas.is_release(inner):
+            return [inner]
         found = sorted([*inner.glob("*.json"), *inner.glob("*.parquet")])
         if not found:
             raise Usage(f"{path} holds no annotation file (*.json, *.parquet).")
@@ -124,12 +127,15 @@ def _dataset_files(name: str, root: str | Path | None) -> list[Path]:
 
 def _annotations_at(place: Path) -> list[Path]:
     """The annotation files at a place that a card names: a file, a release, or a folder with JSON files in it."""
-    if coconut.is_release(place) or (place.is_file() and place.suffix == ".json"):
+    if coconut.is_release(place) or vicas.is_release(place) or (place.is_file() and place.suffix == ".json"):
         return [place]
     return sorted(place.glob("*.json")) if place.is_dir() else []
 
 
 def _validate_file(path: Path, kind: str | None, look: coco.Look, problems: Problems, severity: Severity) -> None:
+    if vicas.is_release(path):
+        vicas.validate_release(path, problems, look.jobs)
+        return
     if path.is_dir() or path.suffix == ".parquet":
         coconut.validate_release(path, look, problems)
         return
@@ -149,6 +155,8 @@ def _validate_file(path: Path, kind: str | None, look: coco.Look, problems: Prob
         report.add("KIND_UNKNOWN", message, f"Name its kind with --kind: {', '.join(KINDS)}.", severity)
     elif kind == "submission":
         _say_submission(report, "coco-panoptic", severity)
+    elif kind in vicas.KINDS:
+        vicas.validate_file(path, problems)
     elif kind in coconut.KINDS:
         coconut.validate(document, look)
     else:
@@ -167,6 +175,8 @@ def recognise(values: dict[str, msgspec.Raw], path: Path) -> str | None:
         return "coconut" if coconut.looks_like_release(annotation, image) else "panoptic"
     if "caption" in annotation:
         return "captions"
+    if vicas.looks_like_video(set(values)):
+        return "vicas"
     if "keypoints" in annotation:
         return "keypoints"
     if "annotations" in values and "categories" in values:
