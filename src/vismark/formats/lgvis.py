@@ -27,7 +27,7 @@ _MOST_VALUES = 1 << 24
 # Names that a message lists.
 _SHOWN = 5
 
-Mask = Mapping[str, Any]
+Mask = dict[str, Any]
 
 # The masks of an object, one a scored frame; None where a mask has another size than the frame.
 Track = Sequence[Mask | None]

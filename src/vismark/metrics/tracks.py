@@ -112,17 +112,14 @@ def official_numbers(rows: Sequence[Matched], order: str = "stable") -> dict[str
     Raises:
         ValueError: there is no expression.
     """
-    matches = np.concatenate([row.matches for row in rows], axis=1)
-    targets = float(sum(row.targets for row in rows))
-    if not matches.size:
-        aps = np.zeros(len(THRESHOLDS), np.float32)
-    elif not targets:
-        aps = np.ones(len(THRESHOLDS), np.float32)
-    else:
-        # Fewer scores than columns (more than ten predictions): the last columns are never looked at.
-        keys = -np.ones(sum(row.scores for row in rows), np.float32)
-        aps = _average_precision((matches != FREE)[:, ORDERS[order](keys)], targets)
-    return _numbers(aps)
+    return _numbers(_pooled(rows, order))
+
+
+def by_threshold(rows: Sequence[Matched], order: str = "stable") -> list[float | None]:
+    """AP at each of `THRESHOLDS` in percent; None where it is not defined."""
+    if reduce(rows, order)["mAP"] is None:
+        return [None] * len(THRESHOLDS)
+    return [float(one) for one in _pooled(rows, order) * np.float32(100.0)]
 
 
 def tie_spread(rows: Sequence[Matched], seed: int = 0) -> dict[str, NDArray[np.float64]]:
@@ -148,6 +145,19 @@ def ties_grouped(rows: Sequence[Matched]) -> float | None:
         return None
     true = hits.sum(axis=1)
     return float(100 * np.mean(true / hits.shape[1] * true / sum(row.targets for row in rows)))
+
+
+def _pooled(rows: Sequence[Matched], order: str) -> Floats:
+    """AP of every threshold, 0 … 1."""
+    matches = np.concatenate([row.matches for row in rows], axis=1)
+    targets = float(sum(row.targets for row in rows))
+    if not matches.size:
+        return np.zeros(len(THRESHOLDS), np.float32)
+    if not targets:
+        return np.ones(len(THRESHOLDS), np.float32)
+    # Fewer scores than columns (more than ten predictions): the last columns are never looked at.
+    keys = -np.ones(sum(row.scores for row in rows), np.float32)
+    return _average_precision((matches != FREE)[:, ORDERS[order](keys)], targets)
 
 
 def _hits(rows: Sequence[Matched]) -> NDArray[np.bool_] | None:
