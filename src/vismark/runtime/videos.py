@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vismark.problems import Missing, refuse
+from vismark.runtime.atomic import filling
 from vismark.runtime.pictures import read_picture
 
 if TYPE_CHECKING:
@@ -79,15 +78,10 @@ def write_frames(file: Path, folder: Path, rate: int) -> int:
     Raises:
         Missing, Refused: see `decode`.
     """
-    part = folder.parent / f".{folder.name}.{uuid.uuid4().hex}.part"
-    part.mkdir(parents=True)
-    try:
+    with filling(folder) as part:
         count = _encode(decode(file, rate), part, rate)
         if not count:
             raise refuse("VIDEO_UNREADABLE", "has no frame", file=file.name, fix="Download the video again.")
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return count
 
 

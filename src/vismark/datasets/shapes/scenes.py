@@ -90,7 +90,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class _Layer:
+class Layer:
     """Paint on the fine canvas: `mask` and `pixels` fill the window (rows, columns); category None is void."""
 
     window: tuple[slice, slice]
@@ -129,12 +129,12 @@ def portrait(rng: np.random.Generator, kind: Category, colour: str, ground: Cate
     pixels = np.repeat(np.repeat(texture(rng, ground.name, size), FINE, axis=0), FINE, axis=1)
     radius = min(size) * (0.22 + 0.12 * rng.random())
     y, x = (side * (0.4 + 0.2 * rng.random()) for side in size)
-    shape = _place(kind, colour, (y, x), radius, 0.6 * rng.random() - 0.3, size)
+    shape = place(kind, colour, (y, x), radius, 0.6 * rng.random() - 0.3, size)
     pixels[shape.window][shape.mask] = shape.pixels[shape.mask]
-    return _shrunk(pixels)
+    return shrunk(pixels)
 
 
-def _ground(rng: np.random.Generator, size: tuple[int, int]) -> list[_Layer]:
+def _ground(rng: np.random.Generator, size: tuple[int, int]) -> list[Layer]:
     """One to three grounds: the first everywhere, each further one on its side of a wavy line."""
     chosen = rng.permutation(len(STUFF))[: rng.integers(1, 4)]
     everywhere = np.ones((size[0] * FINE, size[1] * FINE), dtype=bool)
@@ -142,7 +142,7 @@ def _ground(rng: np.random.Generator, size: tuple[int, int]) -> list[_Layer]:
     for order, kind in enumerate(chosen):
         pixels = np.repeat(np.repeat(texture(rng, STUFF[kind].name, size), FINE, axis=0), FINE, axis=1)
         mask = everywhere if order == 0 else _beyond(rng, size, 0.05 + 0.25 * rng.random())
-        layers.append(_Layer(np.s_[:, :], mask, pixels, STUFF[kind]))
+        layers.append(Layer(np.s_[:, :], mask, pixels, STUFF[kind]))
     return layers
 
 
@@ -156,18 +156,18 @@ def _beyond(rng: np.random.Generator, size: tuple[int, int], distance: float) ->
     return np.asarray(sign * (cosine * y + sine * x) + waves > distance)
 
 
-def _shape(rng: np.random.Generator, size: tuple[int, int]) -> _Layer:
+def _shape(rng: np.random.Generator, size: tuple[int, int]) -> Layer:
     """A shape of random kind, colour, place, size and slant; its middle is inside the picture."""
     category = THINGS[rng.integers(len(THINGS))]
     colour = tuple(COLOURS)[rng.integers(len(COLOURS))]
     radius = min(size) * (0.075 + 0.115 * rng.random())
     y, x = (side * (0.08 + 0.84 * rng.random()) for side in size)
-    return _place(category, colour, (y, x), radius, 0.6 * rng.random() - 0.3, size)
+    return place(category, colour, (y, x), radius, 0.6 * rng.random() - 0.3, size)
 
 
-def _place(
+def place(
     category: Category, colour: str, middle: tuple[float, float], radius: float, slant: float, size: tuple[int, int]
-) -> _Layer:
+) -> Layer:
     """A shape with its middle (y, x) and radius in pixels; `slant` is the tangent of half its angle."""
     bounds = [
         (max(0, int(at - 1.2 * radius)) * FINE, min(side, int(at + 1.2 * radius) + 1) * FINE)
@@ -177,10 +177,10 @@ def _place(
     x = (_axis(*bounds[1])[None, :] - middle[1]) / radius
     cosine, sine = _direction(slant)
     mask, pixels = paint(category.name, colour, cosine * x + sine * y, cosine * y - sine * x)
-    return _Layer((slice(*bounds[0]), slice(*bounds[1])), mask, pixels, category, colour)
+    return Layer((slice(*bounds[0]), slice(*bounds[1])), mask, pixels, category, colour)
 
 
-def _crowd(rng: np.random.Generator, size: tuple[int, int]) -> _Layer:
+def _crowd(rng: np.random.Generator, size: tuple[int, int]) -> Layer:
     """Many small shapes of one kind and of all colours, close together, as one layer."""
     category = THINGS[rng.integers(len(THINGS))]
     mask = np.zeros((size[0] * FINE, size[1] * FINE), dtype=bool)
@@ -191,13 +191,13 @@ def _crowd(rng: np.random.Generator, size: tuple[int, int]) -> _Layer:
         # Four rows of five cells, each shape a little off the middle of its cell.
         y, x = (corner[k] + step * (place + 0.5 * rng.random()) for k, place in enumerate(divmod(int(cell), 5)))
         colour = tuple(COLOURS)[rng.integers(len(COLOURS))]
-        one = _place(category, colour, (y, x), step * (0.38 + 0.14 * rng.random()), 0.6 * rng.random() - 0.3, size)
+        one = place(category, colour, (y, x), step * (0.38 + 0.14 * rng.random()), 0.6 * rng.random() - 0.3, size)
         mask[one.window] |= one.mask
         pixels[one.window][one.mask] = one.pixels[one.mask]
-    return _Layer(np.s_[:, :], mask, pixels, category, iscrowd=True)
+    return Layer(np.s_[:, :], mask, pixels, category, iscrowd=True)
 
 
-def _void(rng: np.random.Generator, size: tuple[int, int], frame: bool) -> _Layer:
+def _void(rng: np.random.Generator, size: tuple[int, int], frame: bool) -> Layer:
     """What is not annotated: a frame of a few pixels, or all beyond a line near a corner."""
     if frame:
         width = int(rng.integers(3, 8)) * FINE
@@ -205,17 +205,17 @@ def _void(rng: np.random.Generator, size: tuple[int, int], frame: bool) -> _Laye
         mask[width:-width, width:-width] = False
     else:
         mask = _beyond(rng, size, 0.42)
-    return _Layer(np.s_[:, :], mask, np.full((*mask.shape, 3), _VOID_COLOUR, dtype=np.uint8), None)
+    return Layer(np.s_[:, :], mask, np.full((*mask.shape, 3), _VOID_COLOUR, dtype=np.uint8), None)
 
 
-def _visible(layers: Sequence[_Layer], size: tuple[int, int]) -> list[_Layer]:
+def _visible(layers: Sequence[Layer], size: tuple[int, int]) -> list[Layer]:
     """The layers without those that show fewer than `SMALLEST` pixels; what is left can only show more than before."""
-    top = _top(layers, size)[1::FINE, 1::FINE]
+    top = uppermost(layers, size)[1::FINE, 1::FINE]
     areas = np.bincount(top.ravel() + 1, minlength=len(layers) + 1)[1:]
     return [layer for layer, area in zip(layers, areas, strict=True) if area >= SMALLEST or layer.category is None]
 
 
-def _top(layers: Sequence[_Layer], size: tuple[int, int]) -> NDArray[np.int64]:
+def uppermost(layers: Sequence[Layer], size: tuple[int, int]) -> NDArray[np.int64]:
     """Number of the uppermost layer of every subpixel, −1 where there is none."""
     top = np.full((size[0] * FINE, size[1] * FINE), -1, dtype=np.int64)
     for number, layer in enumerate(layers):
@@ -223,12 +223,12 @@ def _top(layers: Sequence[_Layer], size: tuple[int, int]) -> NDArray[np.int64]:
     return top
 
 
-def _compose(rng: np.random.Generator, layers: Sequence[_Layer], size: tuple[int, int]) -> Scene:
+def _compose(rng: np.random.Generator, layers: Sequence[Layer], size: tuple[int, int]) -> Scene:
     """The picture of the layers, their ids and their parts."""
     canvas = np.full((size[0] * FINE, size[1] * FINE, 3), _VOID_COLOUR, dtype=np.uint8)
     for layer in layers:
         np.copyto(canvas[layer.window], layer.pixels, where=layer.mask[:, :, None])
-    top = _top(layers, size)[1::FINE, 1::FINE]
+    top = uppermost(layers, size)[1::FINE, 1::FINE]
     numbers = _distinct(rng, len(layers))
     # The last entry serves −1, "no layer"; void layers have id 0 too.
     values = [number if layer.category else 0 for number, layer in zip(numbers, layers, strict=True)]
@@ -237,10 +237,10 @@ def _compose(rng: np.random.Generator, layers: Sequence[_Layer], size: tuple[int
         for order, (number, layer) in enumerate(zip(numbers, layers, strict=True))
         if layer.category is not None
     )
-    return Scene(_shrunk(canvas), np.array([*values, 0], dtype=np.uint32)[top], parts)
+    return Scene(shrunk(canvas), np.array([*values, 0], dtype=np.uint32)[top], parts)
 
 
-def _shrunk(canvas: Pixels) -> Pixels:
+def shrunk(canvas: Pixels) -> Pixels:
     """The picture of a fine canvas: each pixel the rounded mean of its subpixels."""
     # Nine strided sums are four times as fast as one reshaped sum over two axes.
     total = np.full((canvas.shape[0] // FINE, canvas.shape[1] // FINE, 3), FINE * FINE // 2, dtype=np.uint16)
