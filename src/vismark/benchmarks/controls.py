@@ -34,6 +34,9 @@ from vismark.tasks import (
     Span,
     Text,
     TextToImage,
+    Tracks,
+    VideoSegment,
+    VideoToText,
 )
 
 
@@ -168,6 +171,18 @@ def _(request: GroundedCaption) -> GroundedText:
     return GroundedText("", (), Panoptic(np.zeros((request.image.height, request.image.width), dtype=np.uint32), ()))
 
 
+@blank.register
+def _(request: VideoSegment) -> Tracks:
+    """No object."""
+    return Tracks(())
+
+
+@blank.register
+def _(request: VideoToText) -> Text:
+    """What is true of every video: a submission has to say something."""
+    return Text("A video.")
+
+
 @singledispatch
 def degrade(answer: Any, request: Any, amount: float) -> Any:
     """`answer` damaged by `amount`, from the request's seed."""
@@ -254,7 +269,7 @@ def _(answer: Image, request: Request, amount: float) -> Image:
 
 
 @degrade.register
-def _(answer: Text, request: ImageToText, amount: float) -> Text:
+def _(answer: Text, request: ImageToText | VideoToText, amount: float) -> Text:
     """Each word is left out with probability `amount`."""
     text, _ = without_words(answer.text, (), request.seed, amount)
     return Text(text)
@@ -268,6 +283,22 @@ def _(answer: GroundedText, request: GroundedCaption, amount: float) -> Grounded
     text, spans = without_words(answer.text, answer.spans, request.seed, amount)
     named = [(span, tuple(id for id in span.segments if id in left)) for span in spans]
     return GroundedText(text, tuple(Span(span.start, span.stop, ids) for span, ids in named if ids), panoptic)
+
+
+@degrade.register
+def _(answer: Tracks, request: VideoSegment, amount: float) -> Tracks:
+    """Each object is dropped with probability `amount`, and shifted by up to 10·amount % of the frame in all frames."""
+    import numpy as np
+
+    random = np.random.default_rng(request.seed)
+    reach = np.array([request.video.height, request.video.width]) * amount / 10
+    kept = []
+    for track in answer.masks:
+        dropped = random.random() < amount
+        down, right = np.rint(random.uniform(-reach, reach)).astype(int).tolist()
+        if not dropped:
+            kept.append(tuple(encode_mask(_shifted(decode_mask(mask), down, right)) for mask in track))
+    return Tracks(tuple(kept))
 
 
 def _shifted(mask: Any, down: int, right: int) -> Any:

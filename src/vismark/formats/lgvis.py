@@ -196,7 +196,8 @@ class MaskReader:
         try:
             runs = checked_runs(Rle(size, counts), None)
         except RleFault as fault:
-            self._add(f"SUB_{fault.code}", f"{place}: {fault}", where=where, value=size, fix=fault.fix)
+            code = "SUB_FORMAT" if fault.code == "RLE_SIZE" else "SUB_RLE_COUNTS"
+            self._add(code, f"{place}: {fault}", where=where, value=size, fix=fault.fix)
             return None
         if size != self.size:
             swapped = size == self.size[::-1]

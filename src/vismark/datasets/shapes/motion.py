@@ -20,6 +20,7 @@ SIZE = (96, 144)  # height and width of a frame in pixels
 FRAMES = 30
 # Another series than that of the pictures.
 _SERIES = 7
+_SOLID = ("circle", "square", "heart")
 
 Motion = Literal["returns", "enters", "left", "right", "up", "down", "rests"]
 Point = tuple[float, float]
@@ -91,7 +92,7 @@ def clip(seed: int, index: int) -> Clip:
     if special == 0:
         actors[0] = _with_way(actors[0], middle=_outside(rng, actors[0]))
     elif special == 1:
-        actors[:2] = _passing(actors[0], actors[1])
+        actors[:2] = _passing(actors[0], _solid(actors[1], looks))
     elif special == 2:
         actors += [_actor(rng, *looks[0]) for _ in range(int(rng.integers(1, 3)))]
     else:
@@ -114,6 +115,16 @@ def _outside(rng: np.random.Generator, actor: Actor) -> Point:
     """A point left or right of the picture from which nothing of the shape is seen."""
     far = 1.5 * actor.radius
     return SIZE[0] * (0.3 + 0.4 * rng.random()), -far if rng.random() < 0.5 else SIZE[1] + far
+
+
+def _solid(actor: Actor, looks: list[tuple[Category, str]]) -> Actor:
+    """The actor as a shape that hides what is behind its middle, of a kind that no other has if there is one."""
+    if actor.category.name in _SOLID:
+        return actor
+    taken = {category for category, _ in looks}
+    solid = [category for category in THINGS if category.name in _SOLID]
+    chosen = next((category for category in solid if category not in taken), solid[0])
+    return Actor(chosen, actor.colour, actor.radius, actor.slant, actor.way)
 
 
 def _passing(behind: Actor, front: Actor) -> list[Actor]:

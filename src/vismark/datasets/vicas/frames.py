@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
-
 from vismark.datasets.vicas.load import RATE, VERSIONS, find_videos, frame_count
 from vismark.formats.vicas import find_annotation
 from vismark.problems import Missing, Problem, Problems, Refused
@@ -57,6 +55,8 @@ def make(source: Path, target: Path) -> Problems:
 
 def compare(folder: Path, base: Path) -> Problems:
     """How the frames in a folder differ from what the annotation below `base` (if it is there) says of the video."""
+    from PIL import Image
+
     problems = Problems()
     for version in VERSIONS:
         path = find_annotation(base / "annotations" / version, folder.name)
