@@ -97,9 +97,10 @@ class Frames:
             vismark.problems.Missing: neither frames nor video are here.
             vismark.problems.Refused: they cannot be decoded, or are of another size.
         """
-        from vismark.runtime.videos import read_frames
+        from vismark.runtime.videos import Source, read_frames
 
-        return read_frames(self, self.names if names is None else names)
+        source = Source(self.names, (self.height, self.width), self.folder, self.file, self.rate)
+        return read_frames(source, self.names if names is None else names)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vismark.tasks import Frames
-
 # Frames of a video are decoded until here; an hour at 30 a second.
 MOST_FRAMES = 108_000
 _MOST_PIXELS = 100_000_000
@@ -23,25 +22,35 @@ _MOST_PIXELS = 100_000_000
 _LAMBDA = 118
 
 
-def read_frames(frames: Frames, names: Sequence[str]) -> Iterator[NDArray[np.uint8]]:
-    """The frames called `names` as uint8 RGB; see `vismark.tasks.Frames.pixels`."""
-    size = (frames.height, frames.width)
-    if frames.folder is not None and frames.folder.is_dir():
-        for name in names:
-            yield read_picture(frames.folder / name, size)
+@dataclass(frozen=True)
+class Source:
+    """Where the frames of a video are: files called `names` in `folder`, or `file` at `rate`; `size` is height, width."""
+
+    names: Sequence[str]
+    size: tuple[int, int]
+    folder: Path | None
+    file: Path | None
+    rate: int
+
+
+def read_frames(source: Source, wanted: Sequence[str]) -> Iterator[NDArray[np.uint8]]:
+    """The frames called `wanted` as uint8 RGB; see `vismark.tasks.Frames.pixels`."""
+    if source.folder is not None and source.folder.is_dir():
+        for name in wanted:
+            yield read_picture(source.folder / name, source.size)
         return
-    if frames.file is None or not frames.file.is_file():
-        said = frames.file.name if frames.file else frames.folder.name if frames.folder else "the video"
+    if source.file is None or not source.file.is_file():
+        said = source.file.name if source.file else source.folder.name if source.folder else "the video"
         raise Missing(f"Neither frames nor the video of {said} are here: `vismark download` its data set.")
-    place = {name: number for number, name in enumerate(frames.names)}
-    wanted = [place[name] for name in names]
+    place = {name: number for number, name in enumerate(source.names)}
+    numbers = [place[name] for name in wanted]
     kept: dict[int, NDArray[np.uint8]] = {}
-    source = _Source(frames.file, frames.rate, size)
-    for number in wanted:
+    video = _Video(source.file, source.rate, source.size)
+    for number in numbers:
         if number not in kept:
-            kept |= source.until(number, frozenset(wanted))
+            kept |= video.until(number, frozenset(numbers))
         yield kept[number]
-        if wanted == sorted(wanted):
+        if numbers == sorted(numbers):
             kept.clear()
 
 
@@ -134,7 +143,7 @@ def _pulled(graph: Any) -> Iterator[Any]:
             return
 
 
-class _Source:
+class _Video:
     """A video that is decoded forwards, once."""
 
     def __init__(self, file: Path, rate: int, size: tuple[int, int]) -> None:
