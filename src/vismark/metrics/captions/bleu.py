@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -49,7 +48,7 @@ class Bleu:
         others = [reference.split() for reference in references]
         length = len(words)
         closest = min((abs(len(other) - length), len(other)) for other in others)[1]
-        correct = [_correct(words, others, order) for order in range(1, ORDERS + 1)]
+        correct = _correct(words, others)
         return BleuRow(length, closest, (correct[0], correct[1], correct[2], correct[3]))
 
     def reduce(self, rows: Sequence[BleuRow]) -> dict[str, float | None]:
@@ -62,16 +61,35 @@ class Bleu:
         return dict(zip(self.outputs, _bleu(correct, guesses, *lengths), strict=True))
 
 
-def _correct(words: list[str], others: list[list[str]], order: int) -> int:
-    """The n-grams of `words` that occur in `others`, clipped."""
-    ours = list(zip(*(words[at:] for at in range(order)), strict=False))
-    theirs = [list(zip(*(other[at:] for at in range(order)), strict=False)) for other in others]
-    found = set(ours).intersection(set().union(*theirs))
-    if len(set(ours)) == len(ours):
-        return len(found)
-    return sum(
-        min(count, max(other.count(gram) for other in theirs)) for gram, count in Counter(ours).items() if gram in found
-    )
+def _correct(words: list[str], others: list[list[str]]) -> list[int]:
+    """The n-grams of `words` that `others` hold, clipped, for n = 1 … 4.
+
+    Words hold no blanks, so that a run of them can be looked for in text; where it is not, no longer one is.
+    """
+    text = "\n".join([f" {' '.join(other)} " for other in others])
+    counts: list[dict[str, int]] = [{} for _ in range(ORDERS)]
+    for start in range(len(words)):
+        gram = " "
+        for order, word in enumerate(words[start : start + ORDERS]):
+            gram = f"{gram}{word} "
+            if gram not in text:
+                break
+            counts[order][gram] = counts[order].get(gram, 0) + 1
+    return [
+        sum(
+            [
+                count if count == 1 else min(count, max(_occurrences(gram.split(), others)))
+                for gram, count in one.items()
+            ]
+        )
+        for one in counts
+    ]
+
+
+def _occurrences(gram: list[str], others: list[list[str]]) -> list[int]:
+    if len(gram) == 1:
+        return [other.count(gram[0]) for other in others]
+    return [sum(other[at : at + len(gram)] == gram for at in range(len(other))) for other in others]
 
 
 def _bleu(correct: Sequence[int], guesses: Sequence[int], length: int, reference: int) -> list[float]:

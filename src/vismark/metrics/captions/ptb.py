@@ -57,6 +57,8 @@ class Tokenizer:
         # Words before a blank and before the end of a line: what becomes of them, or None when more text matters.
         self._inner: dict[str, str | None] = {"": ""}
         self._last: dict[str, str | None] = {"": ""}
+        # The former with a blank and the first letter of the next word: "street." may be the start of ". . .".
+        self._before: dict[str, str | None] = {}
 
     def tokenize(self, caption: str) -> list[str]:
         """The tokens of one caption that stands alone; see `lines` for what that means."""
@@ -101,13 +103,17 @@ class Tokenizer:
     def _learn_line(self, line: str, words: list[str], last: str, following: str) -> str:
         """Like `_line`, word by word up to the first that needs more text."""
         parts, at = [], 0
-        for memory, word, after in [(self._inner, word, " ") for word in words] + [(self._last, last, "\n")]:
-            known = memory[word] if word in memory else self._learn(memory, word, after)
+        for word, next_word in zip(words, [*words, last][1:], strict=True):
+            known = self._known(self._inner, word, " ")
             if known is None:
-                parts.append(self._rest(line, at, following))
+                known = self._known(self._before, word, f" {next_word[:1]}")
+            if known is None:
                 break
             parts.append(known)
             at += len(word) + 1
+        else:
+            known = self._known(self._last, last, "\n")
+        parts.append(self._rest(line, at, following) if known is None else known)
         return " ".join(filter(None, parts))
 
     def _rest(self, line: str, start: int, following: str | None) -> str:
@@ -125,19 +131,26 @@ class Tokenizer:
             return self._rest(line, start, "")
         return self._kept(" ".join(filter(None, tokens)).rstrip().split(" "))
 
-    def _learn(self, memory: dict[str, str | None], word: str, after: str) -> str | None:
+    def _known(self, memory: dict[str, str | None], word: str, after: str) -> str | None:
+        """What becomes of `word` before `after`, None when more text matters; looked up in `memory`, or kept there."""
+        key = word if len(after) == 1 else word + after
+        if key in memory:
+            return memory[key]
+        known = self._learn(word, after)
+        # A long "word" is not likely to be seen again.
+        if len(word) < _LONGEST_KEPT:
+            memory[key] = known
+        return known
+
+    def _learn(self, word: str, after: str) -> str | None:
         text = Text(f" {word}{after}", self._automaton)
-        end, tokens, at, settled = len(text.units) - 1, list[str](), 0, True
+        end, tokens, at, settled = len(text.units) - length(after), list[str](), 0, True
         while at < end and settled:
             token, at, settled = text.token(at)
             tokens.append(token)
         # White space at the end of a token goes if the line ends there.
         settled = settled and at == end and not "".join(tokens)[-1:].isspace()
-        known = self._kept(filter(None, tokens)) if settled else None
-        # A long "word" is not likely to be seen again.
-        if len(word) < _LONGEST_KEPT:
-            memory[word] = known
-        return known
+        return self._kept(filter(None, tokens)) if settled else None
 
     def _kept(self, tokens: Iterable[str]) -> str:
         return " ".join([token for token in tokens if token not in self._drop])
