@@ -112,6 +112,7 @@ class Scores(msgspec.Struct, kw_only=True):
         breakdowns: e.g. ``{"category": {"person": {"PQ": 0.4, …}}}``.
         table: columns of the per-sample table; the first is ``id``.
         why: name → how and why the number deviates from the official one.
+        files: what the official tool writes, name → bytes; they are put beside the result.
     """
 
     metrics: dict[str, float | None]
@@ -121,6 +122,7 @@ class Scores(msgspec.Struct, kw_only=True):
     table: dict[str, Sequence[Any]] = {}
     why: dict[str, str] = {}
     warnings: list[Problem] = []
+    files: dict[str, bytes] = {}
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

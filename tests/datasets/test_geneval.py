@@ -18,7 +18,7 @@ SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "geneval"
 def test_the_sampler_makes_the_published_file() -> None:
     data = prompts.published()
     assert digest_of(data) == prompts.DIGEST
-    path = prompts.ensure() / prompts.METADATA
+    path = prompts.ensure() / prompts.PLACE
     assert path.read_bytes() == data
     read = read_prompts(path, object_names(), Problems())
     assert read is not None

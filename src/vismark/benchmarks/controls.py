@@ -41,7 +41,10 @@ from vismark.tasks import (
 
 
 class OracleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`amount` of damage in 0 … 1: the share of segments that are dropped, and of those that get another category."""
+    """`amount` of damage in 0 … 1: the share of segments that are dropped, and of those that get another category.
+
+    Where an answer as a whole is right or wrong, it is the share of wrong answers.
+    """
 
     amount: float = 0.1
 
@@ -81,12 +84,17 @@ def control(name: str, benchmark: Benchmark, references: Any, settings: dict[str
         return Control(name, benchmark, chosen, lambda request: benchmark.majority(references, request))
     if not 0 <= chosen.amount <= 1:
         raise Usage(f"oracle: amount is {chosen.amount}; it is a share in 0 … 1.")
-    return Control(
-        name,
-        benchmark,
-        chosen,
-        lambda request: degrade(benchmark.answer(references, request), request, chosen.amount),
-    )
+    return Control(name, benchmark, chosen, lambda request: _oracle(benchmark, references, request, chosen.amount))
+
+
+def _oracle(benchmark: Benchmark, references: Any, request: Any, amount: float) -> Any:
+    """The truth damaged by `amount`; where answers are right or wrong, a wrong one with that probability."""
+    if not hasattr(benchmark, "wrong"):
+        return degrade(benchmark.answer(references, request), request, amount)
+    import numpy as np
+
+    wrong = np.random.default_rng(request.seed).random() < amount
+    return benchmark.wrong(references, request) if wrong else benchmark.answer(references, request)
 
 
 NAMES = ("blank", "majority", "oracle")

@@ -50,6 +50,7 @@ for name, command in (
     ("status", status.status),
     ("check", check.check),
     ("measure", score.measure),
+    ("detect", score.measure),
     ("score", score.score),
     ("verify", verify.verify),
     ("diff", diff.diff),

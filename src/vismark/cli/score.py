@@ -100,6 +100,9 @@ def measure(
     device: options.Device = "",
     dtype: options.Dtype = "float32",
     batch_size: options.BatchSize = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the evidence here too, e.g. detections.jsonl.gz.")
+    ] = None,
 ) -> None:
     """Make and keep the evidence that a score is computed from; a killed run goes on where it stopped.
 
@@ -122,11 +125,12 @@ def measure(
         step=step,
         shard=shard,
         tools=options.tools(instruments, weights, settings, root, device, dtype, batch_size),
+        output=output,
     )
     for one in made:
         part = "" if one.done == one.total else f" of {one.total}"
         typer.echo(f"{one.step}: evidence of {one.done}{part} samples")
-    show.note(f"Next: vismark score {benchmark} {submission}{options.again(references, root)} -o result.json")
+    show.note(f"Next: vismark score {benchmark} {output or submission}{options.again(references, root)} -o result.json")
 
 
 def print_result(result: Result) -> None:

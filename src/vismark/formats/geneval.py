@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from vismark.formats import strict_json
 from vismark.formats.coco_categories import official_categories
@@ -17,6 +18,8 @@ RELATIONS = ("left of", "right of", "above", "below")
 
 # GenEval's names for three classes of COCO: detectors are mapped by index, never by name.
 _RENAMED = {"mouse": "computer mouse", "remote": "tv remote", "keyboard": "computer keyboard"}
+
+Box = tuple[float, float, float, float]
 
 # The official file has 85,209 bytes.
 _LIMIT = 64 << 20
@@ -49,6 +52,33 @@ class Prompt(msgspec.Struct, frozen=True, omit_defaults=True):
         import json
 
         return json.dumps(msgspec.to_builtins(self))
+
+
+class Mask(msgspec.Struct, frozen=True):
+    """A run-length mask of COCO: `size` is (height, width), `counts` the compressed string."""
+
+    size: tuple[int, int]
+    counts: str
+
+
+class Found(msgspec.Struct, frozen=True, rename={"category": "class"}, omit_defaults=True):
+    """An object that a detector found.
+
+    Attributes:
+        category: its class, a name of `object_names`.
+        box: left, top, right, bottom in pixels, right and bottom exclusive; float32 values.
+        score: confidence in 0 … 1; a float32 value.
+        color: the most likely colour; None when none can be told, UNSET when it was not looked at.
+        color_logits: one number for each of `COLOURS`.
+        mask: the pixels of the object.
+    """
+
+    category: str
+    box: Box
+    score: float
+    color: str | UnsetType | None = UNSET
+    color_logits: tuple[float, ...] | None = None
+    mask: Mask | None = None
 
 
 def object_names() -> tuple[str, ...]:

@@ -121,6 +121,18 @@ def inspect(data: bytes) -> Header:
     return header
 
 
+def intact(data: bytes) -> None:
+    """Refuse an inspected PNG with a chunk whose checksum is wrong: some bytes of it have changed.
+
+    Raises:
+        PngFault: UNREADABLE.
+    """
+    view = memoryview(data)
+    for _, body, length in _chunks(data):
+        if zlib.crc32(view[body - 4 : body + length]) != int.from_bytes(view[body + length : body + length + 4]):
+            raise PngFault("UNREADABLE", "is damaged: a checksum is wrong", "Copy or write it again.")
+
+
 def expect(header: Header, size: tuple[int, int] | None) -> None:
     """Refuse a header whose (height, width) is not `size`, or, when no size is known, one over 100 million pixels.
 

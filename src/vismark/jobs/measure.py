@@ -9,9 +9,10 @@ import msgspec
 from vismark.benchmarks.base import Mode
 from vismark.instruments.base import Tools
 from vismark.jobs.evidence import problems_of
-from vismark.jobs.prepare import Options, References, prepare
+from vismark.jobs.prepare import Options, Prepared, References, prepare
 from vismark.problems import Refused, Usage
 from vismark.runtime.parallel import default_jobs
+from vismark.runtime.shards import Shard
 from vismark.runtime.shards import shard as parse_shard
 
 
@@ -36,6 +37,7 @@ def measure(
     step: str | None = None,
     shard: str | None = None,
     tools: Tools | None = None,
+    output: str | Path | None = None,
 ) -> list[Measured]:
     """Run a benchmark's measuring steps; `score` of the same submission then takes their evidence from the cache.
 
@@ -44,11 +46,12 @@ def measure(
         shard: ``I/N``: only every N-th sample from the I-th; by default that of a SLURM array or torchrun. The shards
             share `VISMARK_CACHE`.
         tools: the instruments to measure with, their weights and device.
+        output: a file for the evidence in a format that `score` takes, and that others can read, where a step has one.
 
     Raises:
         Refused: the submission or the references have errors.
         Missing: the references, or weights of an instrument, are not there.
-        Usage: there is no such benchmark or step.
+        Usage: there is no such benchmark or step; or a file is wanted of a shard, or of steps that have no format.
     """
     options = Options(references, root, protocol, mode, partial, jobs, tools=tools or Tools())
     prepared, problems = prepare(benchmark, Path(submission), options)
@@ -58,11 +61,23 @@ def measure(
     if step is not None and step not in known:
         raise Usage(f"{benchmark} has no step {step!r}; it has {', '.join(known) or 'none'}.")
     part, made = parse_shard(shard), []
+    if output is not None:
+        _check_export(prepared, part)
     for measurement in prepared.measurements:
         if step in (None, measurement.about.name) and not (measurement.dear and problems.errors):
             records = measurement.records(jobs or default_jobs(), shard=part)
             problems.extend(problems_of(records))
+            if output is not None and hasattr(measurement.step, "export") and not problems.errors:
+                measurement.step.export(Path(output), prepared.opened, records)
             made.append(Measured(measurement.about.name, len(records), len(measurement.ids)))
     if problems.errors:
         raise Refused(problems)
     return made
+
+
+def _check_export(prepared: Prepared, part: Shard) -> None:
+    """Refuse to write a file of evidence that is not whole, or has no format."""
+    if part.world > 1:
+        raise Usage("A file of evidence holds all samples: name it once all shards are measured, without --shard.")
+    if not any(hasattr(one.step, "export") for one in prepared.measurements):
+        raise Usage(f"The evidence of {prepared.benchmark.card.name} has no file format; it stays in the cache.")

@@ -16,6 +16,7 @@ from vismark.jobs.places import remember
 from vismark.jobs.prepare import Options, Prepared, References, measured, prepare
 from vismark.problems import Problems, Refused, printable
 from vismark.results import Basis, Part, Result, Scores, made, write_result
+from vismark.runtime.atomic import write_bytes
 from vismark.runtime.digests import digest_of
 from vismark.runtime.tables import table_digest, table_path, write_table
 
@@ -89,6 +90,8 @@ def compute(
             result, table = joined(prepared.benchmark.card, output, result, table)
         if table:
             write_table(table_path(output), table)
+        for name, data in scores.files.items():
+            write_bytes(output.with_name(f"{output.stem}.{name}"), data)
         write_result(output, result)
         remember(result, submission, options.references, options.root)
     for measurement in prepared.measurements:

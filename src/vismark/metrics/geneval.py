@@ -11,29 +11,11 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from vismark.formats.geneval import COLOURS, RELATIONS, TAGS, Clause, Prompt
+from vismark.formats.geneval import COLOURS, RELATIONS, TAGS, Box, Clause, Found, Prompt
 from vismark.metrics.bootstrap import interval
-
-Box = tuple[float, float, float, float]
 
 # The official evaluator ignores an offset below this, in pixels, on both axes.
 _NO_OFFSET = np.float32(1e-3)
-
-
-class Found(msgspec.Struct, frozen=True, rename={"category": "class"}):
-    """An object that a detector found.
-
-    Attributes:
-        category: its class, a name of `formats.geneval.object_names`.
-        box: left, top, right, bottom in pixels, right and bottom exclusive; float32 values.
-        score: confidence in 0 … 1; a float32 value.
-        color: the most likely colour, or None where none was asked for (or none can be told).
-    """
-
-    category: str
-    box: Box
-    score: float
-    color: str | None = None
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -19,6 +19,7 @@ from vismark.runtime.folders import cache_root
 
 SEED, COUNT = 43, 100
 METADATA = "evaluation_metadata.jsonl"
+PLACE = f"geneval/{METADATA}"
 DIGEST = "sha256:5c48e0813e812e3c373fa5c8ed07a8f0a483be30272b4427b0559c8048e67c13"
 
 _NUMBERS = ("zero", "one", "two", "three", "four")
@@ -57,10 +58,10 @@ def lines(prompts: Sequence[Prompt]) -> bytes:
 
 
 def ensure() -> Path:
-    """The folder in the cache that holds the published prompts; made when it is not there."""
-    folder = cache_root() / "geneval" / DIGEST.removeprefix("sha256:")[:12]
-    if not (folder / METADATA).is_file():
-        write_bytes(folder / METADATA, published())
+    """A folder laid out like a data root that holds the published prompts; made when it is not there."""
+    folder = cache_root() / "made"
+    if not (folder / PLACE).is_file():
+        write_bytes(folder / PLACE, published())
     return folder
 
 

@@ -1,0 +1,1 @@
+"""Mask2Former as an object detector, with mmdet's pre- and post-processing, in transformers."""
