@@ -20,6 +20,7 @@ SCORE = "vismark score coco-panoptic predictions.json --references panoptic_val2
 # What a reader did before: the lines that make the files which an example takes.
 BEFORE = {
     "check": [ORACLE],
+    "detect": ["vismark predict oracle shapes-geneval -o runs/drawn --limit 8"],
     "diff": [SCORE + "before.json", SCORE + "after.json"],
     "leaderboard show": [ORACLE, "vismark score shapes-panoptic runs/oracle -o results/oracle.json"],
     "measure": [ORACLE],

@@ -50,13 +50,13 @@ for name, command in (
     ("status", status.status),
     ("check", check.check),
     ("measure", score.measure),
-    ("detect", score.measure),
     ("score", score.score),
     ("verify", verify.verify),
     ("diff", diff.diff),
     ("report", report.report),
 ):
     app.command(name)(command)
+app.command("detect", help=score.DETECT)(score.measure)
 app.add_typer(leaderboard.app, name="leaderboard")
 
 

@@ -133,6 +133,14 @@ def measure(
     show.note(f"Next: vismark score {benchmark} {output or submission}{options.again(references, root)} -o result.json")
 
 
+DETECT = """Find objects in pictures, for benchmarks that score detections; another name of `measure`.
+
+\b
+Examples:
+  vismark detect shapes-geneval runs/drawn -o detections.jsonl.gz
+"""
+
+
 def print_result(result: Result) -> None:
     """The numbers as a table, the way papers print them, with what they equal."""
     from rich.markup import escape
