@@ -17,7 +17,7 @@ from torch import nn
 from vismark.datasets.shapes.drawing import COLOURS
 from vismark.datasets.shapes.portraits import CLASSES, FIRST, SIZE
 from vismark.datasets.shapes.scenes import STUFF, THINGS, portrait
-from vismark.instruments.shapes_features import SIDE, shrunk
+from vismark.instruments.shapes_features import SIDE, convolved, shrunk
 
 WIDTHS = (16, 32, 32)
 
@@ -45,9 +45,22 @@ def draw(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
         rng = np.random.default_rng([seed, 0, index])
         kind, colour, ground = (int(rng.integers(n)) for n in (len(CLASSES), len(COLOURS), len(STUFF)))
         pixels = portrait(rng, THINGS[kind], tuple(COLOURS)[colour], STUFF[ground], SIZE)
-        images.append(shrunk(pixels, "area"))
+        images.append(shrunk(pixels, "clean"))
         labels.append((kind, colour, ground))
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous(), torch.tensor(labels)
+
+
+def calm(weights: dict[str, np.ndarray], images: torch.Tensor) -> None:
+    """Scale features to a deviation of 0.4, as Inception's are, and logits to one of 5: KID takes third powers, and
+    probabilities must not underflow. ReLU passes the scale of the last convolution on."""
+    x = images.permute(0, 2, 3, 1).numpy()
+    for layer in range(len(WIDTHS)):
+        x = np.maximum(convolved(x, weights[f"conv{layer}.weight"]) + weights[f"conv{layer}.bias"], 0)
+    pool = x.mean(axis=(1, 2))
+    scale = 0.4 / pool.std(axis=0).mean()
+    for name in ("weight", "bias"):
+        weights[f"conv{len(WIDTHS) - 1}.{name}"] = weights[f"conv{len(WIDTHS) - 1}.{name}"] * scale
+    weights["fc.weight"] = weights["fc.weight"] * (5 / (scale * pool @ weights["fc.weight"]).std())
 
 
 def main() -> None:
@@ -80,6 +93,7 @@ def main() -> None:
         weights[f"conv{number}.weight"] = convolution.weight.detach().permute(2, 3, 1, 0).numpy()
         weights[f"conv{number}.bias"] = convolution.bias.detach().numpy()
     weights["fc.weight"] = network.heads[0].weight.detach().numpy().T
+    calm(weights, held)
     np.savez(chosen.out, **{name: np.ascontiguousarray(value, np.float32) for name, value in weights.items()})
     assert images.shape[2:] == (SIDE, SIDE)
 

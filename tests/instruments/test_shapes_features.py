@@ -8,21 +8,22 @@ import pytest
 from vismark import registry
 from vismark.datasets.shapes.portraits import CLASSES, picture
 from vismark.instruments.base import Tools
-from vismark.instruments.shapes_features import _WEIGHTS, ShapesFeatures, shrunk
+from vismark.instruments.shapes_features import _WEIGHTS, ShapesFeatures, Treatment, shrunk
 
-NAMES = ("shapes-features", "shapes-features-clean")
+CARD = registry.card("instruments", "shapes-features")
+TREATMENTS: tuple[Treatment, ...] = ("tf1", "clean")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_this_machine_gives_the_known_value(name: str) -> None:
-    assert not list(Tools().load("features", name).selftest())
+@pytest.mark.parametrize("treatment", TREATMENTS)
+def test_this_machine_gives_the_known_value(treatment: Treatment) -> None:
+    assert not list(ShapesFeatures(CARD, Tools(), treatment).selftest())
 
 
 def test_features_equal_those_of_torch() -> None:
     torch = pytest.importorskip("torch", reason="torch computes the twin")
     pictures = [picture(label, 5) for label in range(len(CLASSES))]
-    instrument = ShapesFeatures(registry.card("instruments", "shapes-features-clean"), Tools())
-    x = torch.from_numpy(np.stack([shrunk(one, "area") for one in pictures])).permute(0, 3, 1, 2)
+    instrument = ShapesFeatures(CARD, Tools()).treated("clean")
+    x = torch.from_numpy(np.stack([shrunk(one, "clean") for one in pictures])).permute(0, 3, 1, 2)
     with np.load(_WEIGHTS, allow_pickle=False) as weights:
         for layer in range(3):
             kernel = torch.from_numpy(weights[f"conv{layer}.weight"]).permute(3, 2, 0, 1)
@@ -37,11 +38,13 @@ def test_features_equal_those_of_torch() -> None:
     assert np.allclose(np.stack([one.spatial for one in found]), spatial, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_classes_are_told_apart(name: str) -> None:
+@pytest.mark.parametrize("treatment", TREATMENTS)
+def test_classes_are_told_apart(treatment: Treatment) -> None:
     """Portraits of the validation series were not trained on; chance is 1 in 8."""
     labels = np.repeat(np.arange(len(CLASSES)), 10)
-    found = Tools().load("features", name).measure([picture(int(label), k % 10) for k, label in enumerate(labels)])
+    found = ShapesFeatures(CARD, Tools(), treatment).measure(
+        [picture(int(label), k % 10) for k, label in enumerate(labels)]
+    )
     assert np.mean([one.logits.argmax() for one in found] == labels) > 0.85
 
 

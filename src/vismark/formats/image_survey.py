@@ -16,6 +16,8 @@ from vismark.runtime.digests import digest_of, digest_of_parts
 from vismark.runtime.parallel import chunks, default_jobs, map_chunks
 from vismark.runtime.progress import Bar
 
+Size = tuple[int, int] | Mapping[str, tuple[int, int]] | None
+
 _CHUNK = 64
 # Names that are listed one by one in a finding.
 _SHOWN = 10
@@ -39,7 +41,7 @@ def survey(
     images: ImageSet,
     problems: Problems,
     *,
-    size: tuple[int, int] | None = None,
+    size: Size = None,
     prefix: str = "SUB",
     wanted: Collection[str] | None = None,
     jobs: int | None = None,
@@ -47,18 +49,18 @@ def survey(
     """Look at every image.
 
     Args:
-        size: the (height, width) that each must have.
+        size: the (height, width) that each must have, or that of each by id.
         prefix: of the codes of the findings.
         wanted: only these ids.
     """
     ids = [id for id in images.ids if wanted is None or id in wanted]
     digests: dict[str, str] = {}
     found: dict[str, Problems] = {}
-    if isinstance(images, ArrayImages):
+    if isinstance(images, ArrayImages) and isinstance(size, tuple):
         _check_array(images, size, problems, prefix)
 
     def work(part: Sequence[str]) -> list[tuple[str, str, Problems]]:
-        return [_look(images, id, size, prefix) for id in part]
+        return [_look(images, id, size.get(id) if isinstance(size, Mapping) else size, prefix) for id in part]
 
     with Bar(f"looking at {images.name}", len(ids)) as bar:
         for looked in map_chunks(work, chunks(ids, _CHUNK), jobs=jobs or default_jobs()):
@@ -142,23 +144,22 @@ def _remark(format: str, mode: str, place: str, id: str, problems: Problems) -> 
         problems.add("SUB_IMAGE_COLOUR", message, severity="warning", file=place, item=id, fix=fix)
 
 
-def _check_array(images: ArrayImages, size: tuple[int, int] | None, problems: Problems, prefix: str) -> None:
+def _check_array(images: ArrayImages, size: tuple[int, int], problems: Problems, prefix: str) -> None:
     _, height, width, _ = images.array.shape
-    if size is not None and (height, width) != size:
+    if (height, width) != size:
         message = f"arr_0 holds images of {width}×{height} pixels, not {size[1]}×{size[0]} (width×height)"
         fix = "Sample at the size of the benchmark; a resized image has other statistics."
         problems.add(f"{prefix}_IMAGE_SIZE", message, file=images.name, item="arr_0", fix=fix)
 
 
 def _copies(images: ImageSet, digests: Mapping[str, str], problems: Problems, prefix: str) -> None:
-    """Images whose bytes are those of an earlier one."""
+    """Images whose bytes are those of an earlier one, in one finding."""
     first: dict[str, str] = {}
-    for id, digest in digests.items():
-        if digest in first:
-            message = f"is the same image as {first[digest]}"
-            fix = "Give each sample its own seed; copies make a set look less varied than the model is."
-            problems.add(f"{prefix}_IMAGE_TWICE", message, severity="warning", file=images.place(id), item=id, fix=fix)
-        first.setdefault(digest, id)
+    twice = [f"{id} = {first[digest]}" for id, digest in digests.items() if first.setdefault(digest, id) != id]
+    if twice:
+        message = f"{len(twice):,} images are copies of others: {_listed(twice)}"
+        fix = "Give each sample its own seed; copies make a set look less varied than the model is."
+        problems.add(f"{prefix}_IMAGE_TWICE", message, severity="warning", file=images.name, value=len(twice), fix=fix)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -59,7 +59,8 @@ def verify(
         told.partial is not None,
         jobs,
         list(told.metrics),
-        tools or Tools(tuple(told.protocol.instruments)),
+        # A network may have measured behind several treatments, as NAME/TREATMENT.
+        tools or Tools(tuple({name.partition("/")[0]: None for name in told.protocol.instruments})),
     )
     again, columns = compute(
         told.protocol.benchmark,

@@ -14,7 +14,6 @@ import numpy as np
 from vismark.datasets.shapes.drawing import COLOURS, Pixels
 from vismark.datasets.shapes.scenes import STUFF, THINGS, VERSION, portrait
 from vismark.formats.image_files import encode
-from vismark.runtime.atomic import write_bytes
 from vismark.runtime.folders import cache_root
 from vismark.runtime.progress import Bar
 
@@ -44,8 +43,10 @@ def ensure(each: int = 64) -> Path:
     try:
         with Bar("Drawing portraits", each * len(CLASSES)) as bar:
             for label, name in enumerate(CLASSES):
+                (part / "val" / name).mkdir(parents=True)
                 for index in range(each):
-                    write_bytes(part / "val" / name / f"{index:04d}.png", encode(picture(label, FIRST["val"] + index)))
+                    file = part / "val" / name / f"{index:04d}.png"
+                    file.write_bytes(encode(picture(label, FIRST["val"] + index)))
                     bar.advance()
         part.rename(folder)
     except OSError:

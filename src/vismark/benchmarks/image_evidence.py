@@ -1,0 +1,65 @@
+"""From metrics to the features they need, and from features back to both sides of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vismark.benchmarks.base import Step
+from vismark.benchmarks.features import FeatureStep
+from vismark.benchmarks.image_references import ImageReferences
+from vismark.benchmarks.image_scores import ENDINGS, METRICS, Side, Sides, base_of, treatment_of
+from vismark.formats.image_sets import FolderImages
+from vismark.formats.image_survey import Surveyed
+from vismark.instruments.base import Absent
+
+_NONE = Surveyed(FolderImages(Path(), {}, {}, links=False), (), {})
+# Metric → the statistics that serve it; every other metric but the Inception Scores needs real images.
+_STATISTICS = {"FID": "pool", "FID_infinity": "pool", "sFID": "spatial"}
+
+
+def feature_steps(instrument: Any, metrics: Collection[str]) -> list[Step]:
+    """The steps that take the features which `metrics` need: every image once behind each treatment."""
+    steps: list[Step] = []
+    for treatment in ENDINGS:
+        wanted = [name for name in metrics if base_of(name) in METRICS and treatment_of(name) == treatment]
+        if wanted:
+            behind = instrument if isinstance(instrument, Absent) else instrument.treated(treatment)
+            steps.append(FeatureStep(behind, "submission", lambda submission, _: submission.surveyed))
+            steps.append(FeatureStep(behind, "references", _real(wanted, treatment)))
+    return steps
+
+
+def sides_of(evidence: Mapping[str, Sequence[Any]], references: ImageReferences, kid_subset: int) -> dict[str, Sides]:
+    """Both sides behind each treatment for which there is evidence."""
+    found = {}
+    for treatment in ENDINGS:
+        made, real = (_evidence(evidence, f"-{treatment}{ending}") for ending in ("", "-references"))
+        if made:
+            statistics = {part: references.statistics[kind] for part, kind in _kinds(treatment, references).items()}
+            found[treatment] = Sides(Side(made), Side(real), statistics, kid_subset)
+    return found
+
+
+def _real(metrics: Sequence[str], treatment: str) -> Callable[[Any, ImageReferences], Surveyed]:
+    """The real images that are needed: none where statistics serve all of `metrics`."""
+
+    def images(_: Any, references: ImageReferences) -> Surveyed:
+        known = _kinds(treatment, references)
+        needed = any(
+            not base_of(name).startswith("IS") and _STATISTICS.get(base_of(name), "") not in known for name in metrics
+        )
+        return references.surveyed if references.surveyed and needed else _NONE
+
+    return images
+
+
+def _kinds(treatment: str, references: ImageReferences) -> dict[str, str]:
+    """Part → the kind of statistics in the references that was made behind `treatment`."""
+    kinds = {"pool": "pool", "spatial": "spatial"} if treatment != "clean" else {"pool": "clean"}
+    return {part: kind for part, kind in kinds.items() if kind in references.statistics}
+
+
+def _evidence(evidence: Mapping[str, Sequence[Any]], ending: str) -> Sequence[Any]:
+    return next((rows for name, rows in evidence.items() if name.startswith("features-") and name.endswith(ending)), ())
