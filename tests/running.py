@@ -26,6 +26,9 @@ import msgspec
 from annotation_builder import rows, table
 from vismark.cli.main import _run
 from vismark.datasets.shapes.write import ensure
+from vismark.formats.detection_write import encode_mask
+from vismark.formats.panoptic import read_ids
+from vismark.formats.tags import parse
 from vismark.jobs.predict import predict
 
 REPOSITORY = Path(__file__).parent.parent
@@ -123,6 +126,9 @@ def furnish(folder: Path) -> None:
         shutil.copytree(_oracle(amount) / "predictions", folder / name)
         shutil.copy(_oracle(amount) / "predictions.json", folder / f"{name}.json")
     _break(folder / "broken.json")
+    shutil.copy(truth / "annotations" / "captions_val.json", folder / "captions_val2017.json")
+    shutil.copy(_oracle(0.2, "shapes-captions") / "predictions.json", folder / "captions.json")
+    marked_outputs(_oracle(0.2, "shapes-pancap"), folder / "outputs.jsonl")
     (folder / "data").symlink_to(coco_root())
     module = next(block for block in blocks(REPOSITORY / "docs" / "predictors.md") if block.title == "my_module.py")
     (folder / "my_module.py").write_text(module.text, encoding="utf-8")
@@ -143,10 +149,34 @@ def coco_root() -> Path:
     return root
 
 
-def _oracle(amount: float) -> Path:
-    folder = _cache() / f"oracle-{amount}"
-    predict("oracle", "shapes-panoptic", folder, settings={"amount": amount})
+def _oracle(amount: float, benchmark: str = "shapes-panoptic") -> Path:
+    folder = _cache() / f"oracle-{benchmark}-{amount}"
+    predict("oracle", benchmark, folder, settings={"amount": amount})
     return folder
+
+
+def marked_outputs(submission: Path, file: Path) -> None:
+    """Write a grounded submission as a grounding model gives it: marked text and a mask for each marker."""
+    out = []
+    for line in (submission / "predictions.jsonl").read_bytes().splitlines():
+        entry: Any = msgspec.json.decode(line)
+        ids = read_ids(submission / "panoptic" / entry["file_name"])
+        kinds = {one["id"]: one["category_id"] for one in entry["segments_info"]}
+        named = [number for tag in parse(entry["caption"]).tags for number in tag.numbers]
+        text = re.sub(
+            r"<([\d,]+):([^<>]+)>",
+            lambda found: f"<p>{found[2]}</p>" + " [SEG]" * len(found[1].split(",")),
+            entry["caption"],
+        )
+        masks = [encode_mask(ids == number) for number in named]
+        output = {
+            "image_id": entry["image_id"],
+            "text": text,
+            "pred_masks": [{"size": one.size, "counts": one.counts.decode()} for one in masks],
+            "category_ids": [kinds[number] for number in named],
+        }
+        out.append(msgspec.json.encode(output) + b"\n")
+    file.write_bytes(b"".join(out))
 
 
 def _cache() -> Path:

@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from vismark.instruments.base import Tools
     from vismark.jobs.check import check
+    from vismark.jobs.convert import convert
     from vismark.jobs.diff import diff
     from vismark.jobs.download import download
     from vismark.jobs.measure import measure
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Tools": "vismark.instruments.base",
     "check": "vismark.jobs.check",
+    "convert": "vismark.jobs.convert",
     "diff": "vismark.jobs.diff",
     "download": "vismark.jobs.download",
     "measure": "vismark.jobs.measure",
@@ -45,6 +47,7 @@ __all__ = [
     "Tools",
     "__version__",
     "check",
+    "convert",
     "diff",
     "download",
     "measure",

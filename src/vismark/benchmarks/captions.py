@@ -35,7 +35,7 @@ from vismark.results import Scores
 from vismark.runtime.seeds import seed_for
 from vismark.tasks import ImageToText, Request, Text
 
-SHIFTED = (
+_SHIFTED = (
     "captions hold line breaks (U+000B, U+000C, U+000D, U+2028, U+2029), at which pycocoevalcap moves all later "
     "captions to other images; here they are blanks"
 )
@@ -109,7 +109,7 @@ class CaptionBenchmark:
             metrics=metrics,
             counts=dict.fromkeys(metrics, len(ids)),
             table=table,
-            why=dict.fromkeys(metrics, SHIFTED) if odd else {},
+            why=dict.fromkeys(metrics, _SHIFTED) if odd else {},
         )
 
     def panels(

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from vismark.benchmarks.base import Mode, Opened, Source, Step
-from vismark.benchmarks.captions import SHIFTED, caption_scores, commonest
+from vismark.benchmarks.captions import caption_scores, commonest
+from vismark.benchmarks.grounded_converter import GroundedConverter
 from vismark.benchmarks.grounded_panels import gallery
 from vismark.benchmarks.grounded_steps import GroundStep, MapStep, PlainStep
 from vismark.benchmarks.grounded_truth import GroundedTruth, read, spans_of
@@ -20,7 +21,6 @@ from vismark.benchmarks.panels import Panel
 from vismark.benchmarks.panoptic import PanopticBenchmark, picture_of
 from vismark.cards import BenchmarkCard
 from vismark.formats.caption_submission import TOLERATED
-from vismark.formats.captions import shifts
 from vismark.formats.grounded import GroundedSubmission, locate, read_grounded
 from vismark.formats.grounded_write import GroundedWriter
 from vismark.instruments.base import Tools
@@ -67,6 +67,10 @@ class GroundedBenchmark:
         """Writes ``predictions.jsonl`` and ``panoptic/*.png`` into the folder `path`."""
         return GroundedWriter(path, truth.panoptic)
 
+    def converter(self, truth: GroundedTruth, file: str, problems: Problems) -> GroundedConverter:
+        """Converts the outputs of grounding models: marked text, or phrases, with a list of masks."""
+        return GroundedConverter(truth, file, problems)
+
     def open(
         self,
         path: Path,
@@ -104,14 +108,12 @@ class GroundedBenchmark:
         words, told = caption_scores(evidence)
         rows = {one.id: one.row for one in evidence[GroundStep.about.name] if one.row is not None}
         grounding = Grounding().reduce(list(rows.values()))
-        odd = any(shifts(text) for id in told["id"] for text in (submission.texts[id], *truth.plain.captions[id]))
         return Scores(
             metrics=words | maps.metrics | grounding,
             intervals=maps.intervals,
             counts=dict.fromkeys(words, len(told["id"])) | maps.counts | dict.fromkeys(grounding, len(rows)),
             breakdowns=maps.breakdowns,
             table=dict(maps.table) | dict(told) | _columns(rows, maps.table["id"]),
-            why=dict.fromkeys(words, SHIFTED) if odd else {},
             warnings=[*maps.warnings, *(_undefined(name) for name, value in grounding.items() if value is None)],
         )
 

@@ -13,6 +13,7 @@ from vismark import __version__
 from vismark.cli import (
     catalogue,
     check,
+    convert,
     demo,
     diff,
     download,
@@ -48,6 +49,7 @@ for name, command in (
     ("requests", requests.requests),
     ("predict", predict.predict),
     ("status", status.status),
+    ("convert", convert.convert),
     ("check", check.check),
     ("measure", score.measure),
     ("score", score.score),

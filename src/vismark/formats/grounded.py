@@ -27,7 +27,6 @@ NAME, FOLDER, META = "predictions.jsonl", "panoptic", "meta.json"
 
 _BYTES_PER_IMAGE = 1 << 19
 _SMALLEST_LIMIT = 16 << 20
-_VALUES_PER_LINE = 1 << 14
 _META_LIMIT = 1 << 20
 
 
@@ -91,7 +90,8 @@ def read_grounded(
     if data is None:
         return None
     _check_meta(path.with_name(META), split, problems)
-    places, items = _lines(data, path.name, problems, official)
+    lines = strict_json.parse_lines(data, problems, file=path.name, official=official)
+    places, items = [place for place, _ in lines], [item for _, item in lines]
     names = {id: one.image_id for id, one in truth.annotations.items()}
     items = [_renamed(item, names) for item in items]
     reader = EntryReader(truth, path.name, problems, official, places)
@@ -109,23 +109,6 @@ def read_grounded(
         return None
     check_folder(folder, items, problems)
     return GroundedSubmission(captions, PanopticSubmission(sound, folder, path.name)), digest_of(data)
-
-
-def _lines(data: bytes, file: str, problems: Problems, official: bool) -> tuple[list[str], list[Any]]:
-    """The place and the value of every line that is JSON; blank lines are passed over."""
-    places, items = [], []
-    for number, line in enumerate(data.split(b"\n"), 1):
-        if not line.strip():
-            continue
-        found = Problems(problems.demote)
-        value = strict_json.parse(line, found, file=file, official=official, most=_VALUES_PER_LINE + len(line) // 6)
-        for problem in found:
-            where = f"line {number}" + (f", {problem.where}" if problem.where else "")
-            problems.append(msgspec.structs.replace(problem, where=where))
-        if value is not None or not found.errors:
-            places.append(f"line {number}")
-            items.append(value)
-    return places, items
 
 
 def _renamed(item: Any, names: Mapping[str, int]) -> Any:

@@ -66,6 +66,28 @@ def parse(data: bytes, problems: Problems, *, file: str, official: bool = False,
     return value
 
 
+def parse_lines(
+    data: bytes, problems: Problems, *, file: str, official: bool = False, most: int = 1 << 16
+) -> list[tuple[str, Any]]:
+    """(place, value) of every line of JSON Lines that is not blank and is JSON; see `parse`.
+
+    Args:
+        most: refuse a line with more values.
+    """
+    found = []
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if not line.strip():
+            continue
+        own = Problems(problems.demote)
+        value = parse(line, own, file=file, official=official, most=most)
+        for problem in own:
+            where = f"line {number}" + (f", {problem.where}" if problem.where else "")
+            problems.append(msgspec.structs.replace(problem, where=where))
+        if value is not None or not own.errors:
+            found.append((f"line {number}", value))
+    return found
+
+
 def is_utf8_text(data: bytes, problems: Problems, file: str) -> bool:
     """Whether `data` begins like plain UTF-8; compressed files and other encodings are reported."""
     if data[:2] == b"\x1f\x8b":
