@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
+from typing import Any
 
 from vismark.benchmarks.base import About, Evidence, Opened
 from vismark.benchmarks.caption_references import CaptionTruth
 from vismark.formats.caption_submission import CaptionSubmission
-from vismark.instruments.caption_data import ptb_automaton
+from vismark.instruments.caption_data import meteor_tables, ptb_automaton
 from vismark.metrics.captions.bleu import Bleu, BleuRow
+from vismark.metrics.captions.cider import Cider
+from vismark.metrics.captions.meteor import Meteor, MeteorRow, score
 from vismark.metrics.captions.ptb import Tokenizer
 from vismark.metrics.captions.rouge import RougeL
 from vismark.runtime.digests import digest_of
@@ -26,13 +29,17 @@ class Worded(Evidence, frozen=True, kw_only=True):
     references: tuple[str, ...]
     bleu: BleuRow
     rouge: float
+    meteor: MeteorRow | None = None
 
 
 class WordStep:
-    """Tokenizes and counts."""
+    """Tokenizes and counts; METEOR, which takes most of the time, only where it is wanted."""
 
-    # Large pieces: every piece takes all captions along to its process.
-    about = About("caption-rows", version=1, record=Worded, batch=512, workers="processes")
+    def __init__(self, metrics: Collection[str]) -> None:
+        self.meteor = "METEOR" in metrics
+        # Large pieces: every piece takes all captions along to its process.
+        name = "caption-rows-meteor" if self.meteor else "caption-rows"
+        self.about = About(name, version=1, record=Worded, batch=512, workers="processes")
 
     def ids(self, opened: Opened[CaptionSubmission], truth: CaptionTruth) -> Sequence[str]:
         """Every sample that is scored."""
@@ -61,7 +68,28 @@ class WordStep:
             references=references,
             bleu=Bleu().row(candidate, references),
             rouge=RougeL().row(candidate, references),
+            meteor=_meteor().row(candidate, references) if self.meteor else None,
         )
+
+
+def word_scores(evidence: Mapping[str, Sequence[Any]]) -> tuple[dict[str, float | None], dict[str, Sequence[Any]]]:
+    """The numbers of the corpus that the evidence of `WordStep` gives, and the columns of the per-image table."""
+    rows: Sequence[Worded] = next(found for name, found in evidence.items() if name.startswith("caption-rows"))
+    bleu, cider, rouge = Bleu(), Cider(), RougeL()
+    told = [cider.row(row.candidate, row.references) for row in rows]
+    metrics = cider.reduce(told) | bleu.reduce([row.bleu for row in rows]) | rouge.reduce([row.rouge for row in rows])
+    table: dict[str, Sequence[Any]] = {
+        "id": [row.id for row in rows],
+        "CIDEr": cider.images(told).tolist() if told else [],
+        "BLEU-4": [bleu.reduce([row.bleu])["BLEU-4"] for row in rows],
+        "ROUGE-L": [row.rouge for row in rows],
+        "words": [len(row.candidate.split()) for row in rows],
+    }
+    aligned = [row.meteor for row in rows if row.meteor is not None]
+    if aligned:
+        metrics |= _meteor().reduce(aligned)
+        table["METEOR"] = [score(row) for row in aligned]
+    return metrics, table
 
 
 def tokens(
@@ -102,6 +130,11 @@ def _following(order: Sequence[str], captions: Mapping[str, Sequence[str]], star
             yield line
             if line.strip():
                 return
+
+
+@cache
+def _meteor() -> Meteor:
+    return Meteor(meteor_tables())
 
 
 @cache

@@ -14,7 +14,7 @@ from typing import Any
 
 from vismark.benchmarks.base import Mode, Opened, Source, Step
 from vismark.benchmarks.caption_references import CaptionTruth, read
-from vismark.benchmarks.caption_rows import Worded, WordStep
+from vismark.benchmarks.caption_rows import WordStep, word_scores
 from vismark.benchmarks.panels import Gallery, Panel, Piece, Sample, Told
 from vismark.cards import BenchmarkCard
 from vismark.formats.caption_submission import (
@@ -27,9 +27,6 @@ from vismark.formats.caption_submission import (
 from vismark.formats.captions import shifts
 from vismark.formats.panoptic_submission import locate
 from vismark.instruments.base import Tools
-from vismark.metrics.captions.bleu import Bleu
-from vismark.metrics.captions.cider import Cider
-from vismark.metrics.captions.rouge import RougeL
 from vismark.problems import Problems, refuse
 from vismark.results import Scores
 from vismark.runtime.seeds import seed_for
@@ -91,7 +88,7 @@ class CaptionBenchmark:
 
     def steps(self, mode: Mode, settings: Mapping[str, Any], metrics: Collection[str], tools: Tools) -> Sequence[Step]:
         """Tokenizing and counting."""
-        return (WordStep(),)
+        return (WordStep(metrics),)
 
     def score(
         self,
@@ -102,7 +99,7 @@ class CaptionBenchmark:
         settings: Mapping[str, Any],
     ) -> Scores:
         """The numbers of the corpus, and of each image."""
-        metrics, table = caption_scores(evidence)
+        metrics, table = word_scores(evidence)
         ids = table["id"]
         odd = any(shifts(text) for id in ids for text in (submission.captions[id], *truth.captions[id]))
         return Scores(
@@ -175,22 +172,6 @@ class CaptionWriter:
     def finish(self, entries: Sequence[CaptionEntry]) -> None:
         """Write the results file over all entries, which are in the protocol's order."""
         write_submission(self.file, entries)
-
-
-def caption_scores(evidence: Mapping[str, Sequence[Any]]) -> tuple[dict[str, float | None], dict[str, Sequence[Any]]]:
-    """The numbers that the evidence of caption steps gives, and the columns of the per-image table."""
-    rows: Sequence[Worded] = evidence[WordStep.about.name]
-    bleu, cider, rouge = Bleu(), Cider(), RougeL()
-    told = [cider.row(row.candidate, row.references) for row in rows]
-    metrics = bleu.reduce([row.bleu for row in rows]) | rouge.reduce([row.rouge for row in rows]) | cider.reduce(told)
-    table: dict[str, Sequence[Any]] = {
-        "id": [row.id for row in rows],
-        "CIDEr": cider.images(told).tolist() if told else [],
-        "BLEU-4": [bleu.reduce([row.bleu])["BLEU-4"] for row in rows],
-        "ROUGE-L": [row.rouge for row in rows],
-        "words": [len(row.candidate.split()) for row in rows],
-    }
-    return metrics, table
 
 
 def commonest(truth: CaptionTruth) -> str:

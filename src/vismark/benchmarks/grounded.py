@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from vismark.benchmarks.base import Mode, Opened, Source, Step
-from vismark.benchmarks.captions import caption_scores, commonest
+from vismark.benchmarks.caption_rows import word_scores
+from vismark.benchmarks.captions import commonest
 from vismark.benchmarks.grounded_converter import GroundedConverter
 from vismark.benchmarks.grounded_panels import gallery
 from vismark.benchmarks.grounded_steps import GroundStep, MapStep, PlainStep
@@ -91,7 +92,7 @@ class GroundedBenchmark:
 
     def steps(self, mode: Mode, settings: Mapping[str, Any], metrics: Collection[str], tools: Tools) -> Sequence[Step]:
         """Words, maps and phrases: all three, whatever is asked for, because they check the submission."""
-        return (PlainStep(), MapStep(mode), GroundStep())
+        return (PlainStep(metrics), MapStep(mode), GroundStep())
 
     def score(
         self,
@@ -105,7 +106,7 @@ class GroundedBenchmark:
         maps = self.maps.score(
             submission.panoptic, truth.panoptic, {"": evidence[MapStep(mode).about.name]}, mode, settings
         )
-        words, told = caption_scores(evidence)
+        words, told = word_scores(evidence)
         rows = {one.id: one.row for one in evidence[GroundStep.about.name] if one.row is not None}
         grounding = Grounding().reduce(list(rows.values()))
         return Scores(

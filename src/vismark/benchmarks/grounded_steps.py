@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from vismark.benchmarks.base import About, Evidence, Mode, Opened
 from vismark.benchmarks.caption_rows import Worded, WordStep
@@ -46,8 +46,8 @@ class MapStep:
 class PlainStep:
     """`WordStep` over the plain texts of grounded captions."""
 
-    def __init__(self) -> None:
-        self.inner = WordStep()
+    def __init__(self, metrics: Collection[str]) -> None:
+        self.inner = WordStep(metrics)
         self.about = self.inner.about
 
     def ids(self, opened: Opened[GroundedSubmission], truth: GroundedTruth) -> Sequence[str]:
