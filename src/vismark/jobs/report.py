@@ -117,6 +117,8 @@ def _worst(column: str, columns: dict[str, list[Any]], count: int, known: Sequen
 
 
 def _number(name: str, value: Any) -> str:
+    if value is None:
+        return f"{name} n/a"
     return f"{name} {value:.3f}" if isinstance(value, float) else f"{name} {value}"
 
 
