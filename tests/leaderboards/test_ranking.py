@@ -86,9 +86,19 @@ def test_a_row_without_the_headline_goes_last() -> None:
     assert [p.row.model for p in places([bare, row_of("a", 0.1, None, "x")], UP)] == ["a", "bare"]
 
 
+def test_controls_are_ranked_only_among_themselves() -> None:
+    controls = [row_of("blank", 0.1, None, "control"), row_of("oracle", 0.9, None, "control")]
+    part = row_of("part", 0.5, None, "PARTIAL 1/2")
+    alone = [(place.row.model, place.rank) for place in places([*controls, part], UP)]
+    assert alone == [("oracle", 1), ("blank", 2), ("part", None)]
+    beside = [(place.row.model, place.rank) for place in places([*controls, row_of("m", 0.3, None, "")], UP)]
+    assert beside == [("m", 1), ("oracle", None), ("blank", None)]
+
+
 def test_marks_look_at_ranked_rows_only() -> None:
     rows = [row_of("a", 0.6, None, ""), row_of("b", 0.6001, None, ""), row_of("c", 0.5, None, "")]
     rows.append(row_of("d", 0.9, None, "control"))
+    rows = [place.row for place in places(rows, UP) if place.rank is not None]
     assert marks(rows, UP) == {60.0: "best", 50.0: "second"}
     assert marks(rows, DOWN) == {-50.0: "best", -60.0: "second"}
     assert marks(rows[:1], UP) == {}

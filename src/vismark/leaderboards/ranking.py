@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vismark.leaderboards.boards import Column
-from vismark.leaderboards.rows import Row
+from vismark.leaderboards.rows import CONTROL, Row
 
 Mark = Literal["", "best", "second"]
 
@@ -34,12 +34,16 @@ class Place:
 def places(rows: Sequence[Row], column: Column) -> tuple[Place, ...]:
     """All rows, the ranked ones from the best down, then the others, from the best down too.
 
+    Where there is nothing else, controls are ranked among themselves.
+
     Numbers that look the same in a table share a rank. The span of a row is [1 + the number of rows whose interval
     lies wholly above its own, n − the number of those wholly below]; a row without an interval has no span, and
     counts as a point in those of the others.
     """
-    ranked = sorted((row for row in rows if not row.unranked), key=lambda row: (-_order(row, column), row.label))
-    others = sorted((row for row in rows if row.unranked), key=lambda row: (-_order(row, column), row.label))
+    reason = "" if any(not row.unranked for row in rows) else CONTROL
+    every = sorted(rows, key=lambda row: (-_order(row, column), row.label))
+    ranked = [row for row in every if row.unranked == reason and column.metric in row.cells]
+    others = [row for row in every if row not in ranked]
     orders = sorted(_order(row, column) for row in ranked)
     bounds = [_bounds(row, column) for row in ranked]
     lows, highs = sorted(low for low, _ in bounds), sorted(high for _, high in bounds)
@@ -59,8 +63,8 @@ def places(rows: Sequence[Row], column: Column) -> tuple[Place, ...]:
 
 
 def marks(rows: Sequence[Row], column: Column) -> dict[float, Mark]:
-    """`column.order(value)` → mark of the best and second-best numbers among ranked rows; none for a single number."""
-    values = [row.cells[column.metric].value for row in rows if not row.unranked and column.metric in row.cells]
+    """`column.order(value)` → mark of the best and second-best numbers among `rows`; none for a single number."""
+    values = [row.cells[column.metric].value for row in rows if column.metric in row.cells]
     first = sorted({column.order(value) for value in values}, reverse=True)[:2]
     names: tuple[Mark, Mark] = ("best", "second")
     return dict(zip(first, names, strict=False)) if len(values) > 1 else {}

@@ -15,6 +15,9 @@ from vismark.results import ProtocolId
 
 State = Literal["reported", "claimed", "scored here", "reproduced", "withdrawn"]
 
+# Why a control has no rank beside models.
+CONTROL = "control"
+
 _KEY = ("model", "variant", "settings", "source")
 _PUBLISHED = (*_KEY, "kind", "note", "benchmark", "split", "track")
 

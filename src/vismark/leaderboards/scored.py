@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vismark.leaderboards.boards import Board
-from vismark.leaderboards.rows import Cell, Row, State, out_of_range, without_headline
+from vismark.leaderboards.rows import CONTROL, Cell, Row, State, out_of_range, without_headline
 from vismark.problems import Problems, Refused, Usage
 from vismark.results import Basis, Result, read_result
 from vismark.runtime.digests import digest_of
@@ -85,7 +85,7 @@ def _standing(board: Board, result: Result, cells: Mapping[str, Cell]) -> tuple[
     if why:
         return "deviates", why
     if result.kind == "control":
-        return "control", "a control: made from the truth, or from nothing"
+        return CONTROL, ""
     return without_headline(board, cells), ""
 
 

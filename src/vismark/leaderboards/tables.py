@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vismark.leaderboards.boards import Board, Column
 from vismark.leaderboards.ranking import Mark, Place, marks
-from vismark.leaderboards.rows import Cell
+from vismark.leaderboards.rows import CONTROL, Cell
 from vismark.leaderboards.tracks import Track
 from vismark.problems import Problems
 
@@ -106,7 +106,7 @@ def _fields(board: Board, head: Sequence[_Field], tail: Sequence[_Field]) -> lis
 
 
 def _table(track: Track, fields: Sequence[_Field], sources: Sequence[str]) -> Table:
-    rows = [place.row for place in track.places]
+    rows = [place.row for place in track.places if place.rank is not None]
     marked = {field.heading: marks(rows, field.column) for field in fields if field.column}
 
     def item(field: _Field, place: Place) -> Item:
@@ -140,6 +140,12 @@ def _notes(track: Track) -> list[str]:
         notes.append("Rank ranges: from 95 % intervals.")
     if any(place.tied for place in ranked):
         notes.append("≈: the 95 % interval overlaps that of the row above.")
+    controls = [place for place in track.places if place.row.unranked == CONTROL]
+    if controls:
+        among = (
+            "they are ranked among themselves" if controls[0].rank is not None else "they have no rank beside models"
+        )
+        notes.append(f"Controls are made from the truth, or from nothing: {among}.")
     if any(cell.reported is not None for place in track.places for cell in place.row.cells.values()):
         notes.append("Δ: difference to the number that a published row of the same name reports.")
     return notes
@@ -158,6 +164,8 @@ def _span(place: Place) -> str:
 
 def _state(place: Place) -> str:
     row = place.row
+    if row.unranked == CONTROL:
+        return CONTROL
     return f"{row.state}, {row.unranked}" if row.unranked and row.unranked != row.state else row.state
 
 
