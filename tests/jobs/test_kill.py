@@ -107,6 +107,30 @@ def test_killed_predict_ends_byte_identical_and_repeats_only_what_was_in_flight(
     assert sum(calls.values()) - 60 <= 2 * kills
 
 
+DIE_BEFORE_TIDYING = """
+import os, signal
+from vismark.jobs.submission import Submission
+Submission._tidy = lambda self: os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_killed_between_the_manifest_and_its_tidying_leaves_nothing_behind(
+    tmp_path: Path, world: dict[str, str]
+) -> None:
+    whole, killed = (PREDICT.format(here=str(tmp_path), output=str(tmp_path / name)) for name in ("whole", "killed"))
+    subprocess.run([sys.executable, "-c", whole], env=world, check=True)
+    died = subprocess.run([sys.executable, "-c", DIE_BEFORE_TIDYING + killed], env=world)
+    assert died.returncode == -signal.SIGKILL
+    assert (tmp_path / "killed" / "manifest.json").is_file()
+    assert tree(tmp_path / "killed", without="run.json").keys() > tree(tmp_path / "whole", without="run.json").keys()
+    # Temporary files that an earlier kill left count too.
+    (tmp_path / "killed" / "predictions" / ".000000000001.png.x.part").write_bytes(b"half")
+    (tmp_path / "calls.txt").unlink()
+    subprocess.run([sys.executable, "-c", killed], env=world, check=True)
+    assert tree(tmp_path / "killed", without="run.json") == tree(tmp_path / "whole", without="run.json")
+    assert not (tmp_path / "calls.txt").exists(), "nothing was predicted again"
+
+
 def test_killed_measure_and_score_end_identical_and_repeat_only_what_was_in_flight(
     tmp_path: Path, world: dict[str, str]
 ) -> None:

@@ -11,6 +11,7 @@ from vismark import registry
 from vismark.benchmarks.panels import Gallery, Panel, Sample
 from vismark.jobs.places import recall
 from vismark.jobs.prepare import References, read_references, source
+from vismark.pages.numbers import Numbers
 from vismark.problems import Missing, Problems, Refused, Usage
 from vismark.results import Result, read_result
 from vismark.runtime.atomic import write_bytes
@@ -96,10 +97,16 @@ def _panels(
         raise Refused(problems)
     breakdown = next(iter(told.breakdowns.values()), {})
     headline = next((name for name in bench.card.headline if name in columns), "")
-    return list(bench.panels(truth, opened.submission, breakdown, _worst(headline, columns, worst, opened.ids)))
+    return list(
+        bench.panels(
+            truth, opened.submission, breakdown, _worst(headline, columns, worst, opened.ids, Numbers(bench.card))
+        )
+    )
 
 
-def _worst(column: str, columns: dict[str, list[Any]], count: int, known: Sequence[str]) -> list[tuple[str, str]]:
+def _worst(
+    column: str, columns: dict[str, list[Any]], count: int, known: Sequence[str], numbers: Numbers
+) -> list[tuple[str, str]]:
     """Ids of the samples with the lowest numbers, each with its numbers as text.
 
     Where a sample has no number called `column`, the first one beside the id counts.
@@ -113,13 +120,10 @@ def _worst(column: str, columns: dict[str, list[Any]], count: int, known: Sequen
         (row for row in rows if row[column] is not None and row["id"] in there),
         key=lambda row: (row[column], row["id"]),
     )
-    return [(row["id"], ", ".join(_number(name, row[name]) for name in row if name != "id")) for row in rows[:count]]
-
-
-def _number(name: str, value: Any) -> str:
-    if value is None:
-        return f"{name} n/a"
-    return f"{name} {value:.3f}" if isinstance(value, float) else f"{name} {value}"
+    return [
+        (row["id"], ", ".join(f"{name} {numbers.show(name, row[name]) or 'n/a'}" for name in row if name != "id"))
+        for row in rows[:count]
+    ]
 
 
 def _fetched(panel: Panel) -> Panel:
