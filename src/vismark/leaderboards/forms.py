@@ -45,7 +45,7 @@ def printed(leaderboard: Leaderboard) -> RenderableType:
     blocks: list[RenderableType] = []
     for table in pages(leaderboard):
         blocks += [Text(escape.clean(table.title), style="bold"), _Fitted(table)]
-        blocks += [Padding(Text(escape.clean(note), style="dim"), (0, 0, 0, 2)) for note in table.notes]
+        blocks += [Padding(Text(escape.clean(note), style="dim"), (0, 0, 0, 2), expand=False) for note in table.notes]
         blocks.append(Text())
     return Group(*blocks[:-1])
 
