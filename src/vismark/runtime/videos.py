@@ -24,7 +24,7 @@ _LAMBDA = 118
 
 @dataclass(frozen=True)
 class Source:
-    """Where the frames of a video are: files called `names` in `folder`, or `file` at `rate`; `size` is height, width."""
+    """Where the frames of a video are: files called `names` in `folder`, else `file`, decoded at `rate` a second."""
 
     names: Sequence[str]
     size: tuple[int, int]
