@@ -57,6 +57,11 @@ def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     server.server_close()
 
 
+def told(refused: pytest.ExceptionInfo[Refused]) -> list[tuple[str, str]]:
+    """Code and item of each error."""
+    return [(p.code, p.item) for p in refused.value.problems if p.severity == "error"]
+
+
 def load(name: str, **choice: Any) -> Any:
     return Tools(names=(name,), **choice).load("judge", name)
 
@@ -96,7 +101,7 @@ def test_replies_before_a_failure_are_kept(address: str) -> None:
     judge = load("judge-endpoint", settings={"judge": {"endpoint": address, "model": "m"}}, batch_size=1)
     with pytest.raises(Refused) as refused:
         judge.measure([Question(str(n), (str(n),)) for n in range(3)])
-    assert [(p.code, p.item) for p in refused.value.problems] == [("JUDGE_UNREACHABLE", "2")]
+    assert told(refused) == [("JUDGE_UNREACHABLE", "2")]
     assert len(judge.measure([Question(str(n), (str(n),)) for n in range(3)])) == 3
     assert [one["messages"][-1]["content"] for one in Talker.seen] == ["0", "1", "2", "2"]
 
@@ -114,7 +119,7 @@ def test_a_reply_that_is_no_completion_is_a_problem(address: str) -> None:
     Talker.script = [299]
     with pytest.raises(Refused) as refused:
         at(address).measure([Question("a", ("hi",))])
-    assert [p.code for p in refused.value.problems] == ["JUDGE_REPLY"]
+    assert told(refused) == [("JUDGE_REPLY", "a")]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +139,7 @@ def test_a_log_can_be_replayed_without_the_model(address: str, tmp_path: Path) -
     assert replay.measure(questions) == spoken
     with pytest.raises(Refused) as refused:
         replay.measure([Question("c", ("three",))])
-    assert [(p.code, p.item) for p in refused.value.problems] == [("JUDGE_UNRECORDED", "c")]
+    assert told(refused) == [("JUDGE_UNRECORDED", "c")]
 
 
 def test_every_bad_line_of_a_recording_is_listed(tmp_path: Path) -> None:

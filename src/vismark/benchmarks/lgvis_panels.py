@@ -10,6 +10,7 @@ import numpy as np
 
 from vismark.benchmarks.lgvis_tracks import VideoFolder
 from vismark.benchmarks.panels import Curve, Curves, Panel, Tile, TileRow, Tiles
+from vismark.benchmarks.vicas_panels import captioned
 from vismark.benchmarks.vicas_truth import VicasTruth, parts
 from vismark.formats.lgvis import MaskReader, Track, read_content
 from vismark.formats.rle import box_of, empty_mask, from_string
@@ -17,8 +18,9 @@ from vismark.metrics.track_overlap import overlaps
 from vismark.problems import Missing, Problems, Refused
 from vismark.tasks import RLE, Category, Detections, Frames, Image, Picture
 
-# Frames of a strip.
+# Frames of a strip, and videos shown with their captions.
 _FRAMES = 6
+_VIDEOS = 10
 # Colours: the targets of an expression in order, then predictions that meet none of them.
 _COLOURS = tuple(
     Category(number, f"target {number + 1}" if number < 10 else f"no target, {number - 9}") for number in range(20)
@@ -37,9 +39,11 @@ def panels(
     points = [(float(threshold), (row["AP"] or 0.0) / 100) for threshold, row in breakdown.items()]
     note = "AP at each IoU threshold; their mean is mAP."
     strips = "Lowest IoU first: truth above, prediction below; a colour is a target, an object of none has its own."
+    videos = list(dict.fromkeys(parts(id)[0] for id, _ in worst))[:_VIDEOS]
     return [
         Curves("AP over IoU thresholds", note, [Curve("AP", points)], "IoU", "AP"),
         Tiles("Worst expressions", strips, _Strips(truth, submission, worst), _COLOURS),
+        captioned("Videos of the worst expressions", truth, [(name, "") for name in videos], {}),
     ]
 
 
@@ -58,8 +62,9 @@ class _Strips(Sequence[TileRow]):
         id, note = self.worst[index // 2]
         strip = _Strip(self.truth, self.submission, id)
         if index % 2 == 0:
-            return TileRow(f"{id} · {strip.expression}", strip.tiles(strip.true), note)
-        return TileRow("prediction", strip.tiles(strip.found, strip.colours()))
+            return TileRow(id, strip.tiles(strip.true), note)
+        title = "prediction" if strip.found else "prediction: no object"
+        return TileRow(title, strip.tiles(strip.found, strip.colours()))
 
 
 class _Strip:
@@ -75,7 +80,6 @@ class _Strip:
         tracks = MaskReader(video, name, f"{name}.json", problems, official=False).tracks(content[0], (number,))
         masks = [frame.masks for frame in video.scored]
         one = video.object_referrals[number]
-        self.expression = one.prompt
         self.empty = empty_mask(video.image_size)
         self.true: Sequence[Track] = [[frame.get(track, self.empty) for frame in masks] for track in one.track_ids]
         self.found: Sequence[Track] = tracks[number] or ()

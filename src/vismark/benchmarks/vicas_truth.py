@@ -24,11 +24,12 @@ _CHUNK = 16
 
 @dataclass(frozen=True)
 class Outline:
-    """What is known of a video without its masks: its file, expressions, size, and the names of its scored frames."""
+    """What is known of a video without its masks: its file, size, expressions, captions, names of its scored frames."""
 
     path: Path
     size: tuple[int, int]
     expressions: tuple[Expression, ...]
+    captions: tuple[str, ...]
     scored: tuple[str, ...]
 
 
@@ -118,7 +119,8 @@ def _outline(folder: Path, name: str, problems: Problems) -> Outline | None:
     video = read_video(path, problems)
     if video is None:
         return None
-    return Outline(path, video.image_size, video.object_referrals, tuple(f.filename for f in video.scored))
+    names = tuple(frame.filename for frame in video.scored)
+    return Outline(path, video.image_size, video.object_referrals, video.captions, names)
 
 
 def _name_split(card: BenchmarkCard, split: Path, problems: Problems) -> None:

@@ -48,14 +48,16 @@ class Measurement:
         found = self._known(wanted) if keep else {}
         left = [id for id in wanted if id not in found]
         journal = self._opened(shard or Shard()) if keep and left else None
-        with Bar(f"measuring {self.about.name}", len(wanted), len(found)) as bar:
-            for records in self._measure(left, jobs):
-                if journal:
-                    journal.append(records)
-                found.update({record.id: record for record in records})
-                bar.advance(len(records))
-        if journal:
-            journal.close()
+        try:
+            with Bar(f"measuring {self.about.name}", len(wanted), len(found)) as bar:
+                for records in self._measure(left, jobs):
+                    if journal:
+                        journal.append(records)
+                    found.update({record.id: record for record in records})
+                    bar.advance(len(records))
+        finally:
+            if journal:
+                journal.close()
         return [found[id] for id in wanted]
 
     def remove(self) -> None:

@@ -1,25 +1,29 @@
 """A judge: questions in, raw replies out. What a reply means is the business of the benchmark that asks.
 
 Behind one interface: a model at an OpenAI-compatible address, a local transformers model, a file of recorded replies.
-A judge is deterministic as far as its model is (no sampling); every raw reply goes into a log as soon as it arrives, is
-never asked for again, and can be handed to others, who then need no model (``judge-recorded``).
+A judge is deterministic as far as its model is, unless sampling is asked for; then each draw is a question of its own.
+Every raw reply goes into a log as soon as it arrives, is never asked for again, and can be handed to others, who then
+need no model (``judge-recorded``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from vismark.problems import Problems, Usage, refuse
+from vismark.problems import Problems, Refused, Usage, refuse
 from vismark.runtime.digests import digest_of
 from vismark.runtime.folders import cache_root
 from vismark.runtime.journal import Journal, Locked
 
 Settings = TypeVar("Settings")
+
+_UNREACHABLE = "JUDGE_UNREACHABLE"
 
 # Processes that may write replies of one judge at the same time.
 _MOST_WRITERS = 1024
@@ -33,17 +37,20 @@ class Question(msgspec.Struct, frozen=True):
         turns: what is said, turn by turn; each is answered before the next is said.
         system: the system prompt, or "".
         images: PNG or JPEG bytes, shown with the first turn.
+        draw: number of the attempt of a judge that samples; the same question drawn again is another question.
     """
 
     id: str
     turns: tuple[str, ...]
     system: str = ""
     images: tuple[bytes, ...] = ()
+    draw: int = 0
 
     @property
     def digest(self) -> str:
         """Identity of what is asked, whatever its `id`."""
-        return digest_of([self.turns, self.system, [digest_of(image) for image in self.images]])
+        asked = [self.turns, self.system, [digest_of(image) for image in self.images]]
+        return digest_of([*asked, self.draw] if self.draw else asked)
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -83,16 +90,25 @@ class Judge:
         """One reply a question, in order: from the log where it is there, else from the speaker.
 
         Raises:
-            Refused: a question could not be answered; the replies that arrived are kept.
+            Refused: questions could not be answered; every reply that arrived is kept.
         """
         known = self._logged()
         asked = {question.digest: question for question in questions}
         left = [question for digest, question in asked.items() if digest not in known]
+        faults = Problems()
         if left:
             with self._journal() as journal:
-                for reply in self._ask(left):
+                for reply in self._ask(left, faults):
                     journal.append([reply])
                     known[reply.id] = reply
+        if faults.errors:
+            missing = sum(digest not in known for digest in asked)
+            message = (
+                f"{len(asked) - missing} of {len(asked)} questions have a reply, which is kept; {missing} have none"
+            )
+            fix = "Run the same command again: only those are asked."
+            faults.add("JUDGE_LEFT", message, severity="note", fix=fix)
+            raise Refused(faults)
         return [msgspec.structs.replace(known[question.digest], item=question.id) for question in questions]
 
     def selftest(self) -> Problems:
@@ -106,15 +122,22 @@ class Judge:
             )
         return problems
 
-    def _ask(self, questions: Sequence[Question]) -> Iterator[Reply]:
+    def _ask(self, questions: Sequence[Question], faults: Problems) -> Iterator[Reply]:
+        """Replies as they arrive. Out of reach of the speaker nothing more is asked; what is under way still counts."""
+        waiting: dict[Future[tuple[str, ...]], Question] = {}
+        left = iter(questions)
         with ThreadPoolExecutor(self.speaker.at_once) as pool:
-            waiting = {pool.submit(self.speaker.answer, question): question for question in questions}
-            try:
-                for future in as_completed(waiting):
-                    question = waiting[future]
-                    yield Reply(question.digest, question.id, future.result())
-            finally:
-                pool.shutdown(cancel_futures=True)
+            while True:
+                free = self.speaker.at_once - len(waiting) if _UNREACHABLE not in faults else 0
+                waiting |= {pool.submit(self.speaker.answer, one): one for one in islice(left, free)}
+                if not waiting:
+                    return
+                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                    question = waiting.pop(future)
+                    try:
+                        yield Reply(question.digest, question.id, future.result())
+                    except Refused as refused:
+                        faults.extend(refused.problems)
 
     def _logged(self) -> dict[str, Reply]:
         """Every reply in the log, those of other processes included."""

@@ -26,16 +26,21 @@ _LIMIT = 16 << 20
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`endpoint` ends before ``/chat/completions``; `model` as the server calls it; `seconds` to wait for a reply."""
+    """`endpoint` ends before ``/chat/completions``; `model` as the server calls it; `seconds` to wait for a reply.
+
+    With a `temperature` above 0 words are drawn, with the number of the draw as seed; `top_p` cuts their distribution.
+    """
 
     endpoint: str
     model: str
     max_tokens: int = 512
     seconds: float = 120.0
+    temperature: float = 0.0
+    top_p: float = 1.0
 
 
 class Completion:
-    """Speaks the chat completions interface without sampling: temperature 0, seed 0."""
+    """Speaks the chat completions interface."""
 
     def __init__(self, settings: Settings, at_once: int) -> None:
         if not settings.endpoint.startswith(("http://", "https://")):
@@ -43,7 +48,11 @@ class Completion:
         self.settings = settings
         self.at_once = at_once
         # Where the model is served changes nothing that it says, as far as anybody can tell.
-        self.identity = {"model": settings.model, "max_tokens": str(settings.max_tokens), "temperature": "0"}
+        self.identity = {
+            "model": settings.model,
+            "max_tokens": str(settings.max_tokens),
+            "temperature": f"{settings.temperature:g}",
+        } | ({"top_p": f"{settings.top_p:g}"} if settings.temperature else {})
 
     def answer(self, question: Question) -> tuple[str, ...]:
         """The reply to each turn.
@@ -55,14 +64,17 @@ class Completion:
         answers = []
         for number, turn in enumerate(question.turns):
             messages.append({"role": "user", "content": _content(turn, question.images if number == 0 else ())})
-            answers.append(self._complete(messages, question.id))
+            answers.append(self._complete(messages, question))
             messages.append({"role": "assistant", "content": answers[-1]})
         return tuple(answers)
 
-    def _complete(self, messages: list[dict[str, Any]], item: str) -> str:
+    def _complete(self, messages: list[dict[str, Any]], question: Question) -> str:
         settings = self.settings
-        body = {"model": settings.model, "messages": messages, "temperature": 0, "seed": 0}
-        data = self._post(msgspec.json.encode(body | {"max_tokens": settings.max_tokens}), item)
+        body = {"model": settings.model, "messages": messages, "temperature": settings.temperature}
+        body |= {"seed": question.draw, "max_tokens": settings.max_tokens}
+        body |= {"top_p": settings.top_p} if settings.temperature else {}
+        item = question.id
+        data = self._post(msgspec.json.encode(body), item)
         try:
             text = msgspec.json.decode(data)["choices"][0]["message"]["content"]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError) as error:

@@ -20,13 +20,15 @@ _MODEL_FILES = {".safetensors", ".json", ".txt", ".jinja", ".model"}
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`max_tokens`: of one reply."""
+    """`max_tokens`: of one reply. With a `temperature` above 0 words are drawn, cut at `top_p`, seeded by the draw."""
 
     max_tokens: int = 512
+    temperature: float = 0.0
+    top_p: float = 1.0
 
 
 class Generation:
-    """Greedy decoding, one question at a time: batches would pad, and padding can change words."""
+    """Decoding one question at a time: batches would pad, and padding can change words."""
 
     at_once = 1
 
@@ -39,7 +41,9 @@ class Generation:
             "model": _digest(folder),
             "max_tokens": str(settings.max_tokens),
             "dtype": dtype,
-            "decoding": "greedy",
+            "decoding": f"temperature {settings.temperature:g}, top_p {settings.top_p:g}"
+            if settings.temperature
+            else "greedy",
         }
         self._loaded: tuple[Any, Any] | None = None
         self._lock = Lock()
@@ -62,12 +66,19 @@ class Generation:
                     return_dict=True,
                     return_tensors="pt",
                 ).to(model.device)
+                torch.manual_seed(question.draw)
                 with torch.inference_mode():
-                    out = model.generate(**inputs, do_sample=False, max_new_tokens=self.settings.max_tokens)
+                    out = model.generate(**inputs, **self._decoding(), max_new_tokens=self.settings.max_tokens)
                 text = processor.decode(out[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
                 answers.append(text)
                 messages.append({"role": "assistant", "content": _said(text, ())})
         return tuple(answers)
+
+    def _decoding(self) -> dict[str, Any]:
+        settings = self.settings
+        if not settings.temperature:
+            return {"do_sample": False}
+        return {"do_sample": True, "temperature": settings.temperature, "top_p": settings.top_p, "top_k": 0}
 
     def _load(self) -> tuple[Any, Any]:
         import torch
