@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vismark.benchmarks.caption_rows import WordStep
-from vismark.benchmarks.captions import caption_scores
+from vismark.benchmarks.caption_rows import word_scores
 from vismark.benchmarks.video_caption_judge import Judged
 from vismark.benchmarks.video_caption_wording import Wording
 from vismark.metrics.verdicts import mean, official_score, pool, read_verdict, repaired_score
@@ -29,11 +28,11 @@ _STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.36
 def scores(evidence: Mapping[str, Sequence[Any]], wording: Wording) -> Scores:
     """All numbers that the evidence gives."""
     found = Scores(metrics={})
-    judged = next((records for name, records in evidence.items() if name != WordStep.about.name), None)
+    judged = next((records for name, records in evidence.items() if name.startswith("video-judge")), None)
     if judged is not None:
         found = _judged(judged, wording)
-    if WordStep.about.name in evidence:
-        words, table = caption_scores(evidence)
+    if any(name.startswith("caption-rows") for name in evidence):
+        words, table = word_scores(evidence)
         found.metrics |= words
         found.counts |= dict.fromkeys(words, len(table["id"]))
         found.table = {**found.table, **table}

@@ -102,7 +102,7 @@ class VideoCaptionBenchmark:
             judge = tools.load("judge", DEFAULT_JUDGE)
             found.append(JudgeStep(judge, settings["draws"]))
         if set(metrics) - set(numbers.JUDGED):
-            found.append(WordStep())
+            found.append(WordStep(metrics))
         return found
 
     def score(
