@@ -16,8 +16,8 @@ from vismark.benchmarks.base import Mode, Opened, Source, Step
 from vismark.benchmarks.image_evidence import feature_steps, sides_of
 from vismark.benchmarks.image_folder import ImageSubmission, ImageWriter, open_images
 from vismark.benchmarks.image_panels import image_panels
-from vismark.benchmarks.image_references import ImageReferences, read_image_references
-from vismark.benchmarks.image_scores import by_class, neighbours, numbers, order_warning, undefined
+from vismark.benchmarks.image_references import ImageReferences, grey, read_image_references
+from vismark.benchmarks.image_scores import by_group, kept, neighbours, numbers, order_warning, precise, undefined
 from vismark.benchmarks.image_steps import DecodeStep
 from vismark.benchmarks.panels import Panel
 from vismark.cards import BenchmarkCard
@@ -61,7 +61,7 @@ class ClassImagesBenchmark:
         """``batch``: ADM's reference batch, a statistics file, or real images; ``clean``: statistics of clean-fid."""
         path = source.need(self.card, "batch")
         clean = source.path(self.card, "clean") if "clean" in self.card.references else None
-        return read_image_references(path, clean if clean and clean.is_file() else None, problems)
+        return read_image_references(path, {"clean": clean} if clean and clean.is_file() else {}, problems)
 
     def requests(self, references: ImageReferences, seed: int) -> ClassRequests:
         """One question an image; classes take turns, so that any part of the samples holds all of them."""
@@ -70,11 +70,11 @@ class ClassImagesBenchmark:
     def answer(self, references: ImageReferences, request: Any) -> Image:
         """A real image of the class, of the references; a plain one where they hold no images."""
         number = int(request.id) // self._settings(next(iter(self.card.protocols.values()))).classes
-        return Image(_or_grey(references.nth(request.label, number), request.size))
+        return Image(grey(references.nth(request.label, number), request.size))
 
     def majority(self, references: ImageReferences, request: Any) -> Image:
         """The same real image every time, whatever the class."""
-        return Image(_or_grey(references.nth(0, 0), request.size))
+        return Image(grey(references.nth(0, 0), request.size))
 
     def writer(self, path: Path, references: ImageReferences) -> ImageWriter:
         """Writes ``<id>.png`` into the folder `path`."""
@@ -124,19 +124,19 @@ class ClassImagesBenchmark:
         sides = sides_of(evidence, references, chosen.kid_subset)
         found = numbers(self.card.measured(chosen.tool), sides)
         first = next(iter(sides.values()))
-        names = references.classes
-        near = neighbours(first)
+        groups = {id: self._class_name(references, label) for id, label in submission.classes.items()}
+        inside, near = precise(found, first), neighbours(first)
         order = order_warning(first) if "IS" in found else []
         table: dict[str, Sequence[Any]] = {"id": list(submission.surveyed.ids)}
         if submission.classes:
             table["class"] = [submission.classes[id] for id in submission.surveyed.ids]
-        if first.near is not None:
-            table["precise"] = [int(one) for one in first.near[0]]
+        if inside is not None:
+            table["precise"] = [int(one) for one in inside]
         return Scores(
             metrics={name: number.value for name, number in found.items()},
             intervals={name: number.interval for name, number in found.items() if number.interval},
             counts={name: len(first.generated.records) for name in found},
-            breakdowns=({"nearest": near} if near else {}) | {"class": by_class(first, submission.classes, names)},
+            breakdowns=kept({"nearest": near, "class": by_group(first, inside, groups)}),
             table=table,
             why={name: number.why for name, number in found.items() if number.why},
             warnings=[*undefined(found), *order],
@@ -150,7 +150,14 @@ class ClassImagesBenchmark:
         worst: Sequence[tuple[str, str]],
     ) -> Sequence[Panel]:
         """A grid of samples, and the nearest real images of a few of them."""
-        return image_panels(submission, references, breakdown)
+
+        def note(id: str) -> str:
+            return self._class_name(references, submission.classes[id]) if id in submission.classes else id
+
+        return image_panels(submission.surveyed, references.surveyed, breakdown, note)
+
+    def _class_name(self, references: ImageReferences, label: int) -> str:
+        return references.classes[label] if references.classes else f"class {label}"
 
     def _settings(self, settings: Mapping[str, Any]) -> Settings:
         return msgspec.convert(settings, Settings)
@@ -186,14 +193,3 @@ class ClassRequests:
 
     def __iter__(self) -> Iterator[ClassToImage]:
         return (self[index] for index in range(len(self)))
-
-
-def _or_grey(pixels: Any, size: tuple[int, int]) -> Any:
-    import numpy as np
-    from PIL import Image as Pillow
-
-    if pixels is None:
-        return np.full((*size, 3), 128, np.uint8)
-    if pixels.shape[:2] == size:
-        return pixels
-    return np.asarray(Pillow.fromarray(pixels).resize(size[::-1], Pillow.Resampling.BICUBIC))

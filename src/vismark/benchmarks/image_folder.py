@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vismark.benchmarks.base import Opened
 from vismark.formats.image_files import encode
-from vismark.formats.image_sets import ImageSet, open_set
+from vismark.formats.image_sets import ImageSet, flat, open_set
 from vismark.formats.image_survey import Surveyed, survey
 from vismark.problems import Problems, Refused, refuse
 from vismark.runtime.atomic import write_bytes
@@ -54,6 +54,8 @@ def open_named(
     images = open_images(path, problems)
     if images is None:
         return None
+    if not any(id in known for id in images.ids):
+        images = flat(images)
     there = set(images.ids)
     unknown = [id for id in images.ids if id not in known]
     if unknown:

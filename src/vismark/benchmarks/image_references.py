@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_OPEN_SIZE = (256, 256)
+
 
 @dataclass(frozen=True)
 class ImageReferences:
@@ -26,7 +28,8 @@ class ImageReferences:
 
     Attributes:
         surveyed: the real images, or None where only statistics are at hand.
-        statistics: kind of features (``pool``, ``spatial``, ``clean``) → statistics of the whole reference set.
+        statistics: treatment of the input (``tf1``, ``half-pixel``, ``clean``) → statistics of the pooled features of
+            the whole reference set; ``tf1-spatial`` → of the spatial ones.
     """
 
     surveyed: Surveyed | None
@@ -60,25 +63,36 @@ class ImageReferences:
         return self.surveyed.images.pixels(ids[number % len(ids)]) if self.surveyed and ids else None
 
 
-def read_image_references(path: Path, clean: Path | None, problems: Problems) -> ImageReferences | None:
+def read_image_references(
+    path: Path | None, statistics: Mapping[str, Path], problems: Problems
+) -> ImageReferences | None:
     """The references at `path`; None with errors in `problems`.
 
     Args:
         path: an ADM reference batch (images and statistics in one ``.npz``), a statistics file, or images of any kind.
-        clean: statistics of clean-fid's features.
+        statistics: treatment → statistics file of features behind it.
     """
     try:
-        statistics: dict[str, Statistics] = {}
-        images = True
-        if path.suffix == ".npz":
+        known = {treatment: read_statistics(Npz(file)) for treatment, file in statistics.items()}
+        images = path is not None
+        if path is not None and path.suffix == ".npz":
             npz = Npz(path)
-            found = {"pool": read_statistics(npz), "spatial": read_statistics(npz, "_s")}
-            statistics = {kind: one for kind, one in found.items() if one}
-            images = "arr_0" in npz.headers or not statistics
-        if clean is not None and (one := read_statistics(Npz(clean))):
-            statistics["clean"] = one
-        surveyed = survey(open_set(path, links=True), problems, prefix="REF") if images else None
+            known |= {"tf1": read_statistics(npz), "tf1-spatial": read_statistics(npz, "_s")}
+            images = "arr_0" in npz.headers or known["tf1"] is None
+        surveyed = survey(open_set(path, links=True), problems, prefix="REF") if path and images else None
     except Refused as refused:
         problems.extend(refused.problems)
         return None
-    return ImageReferences(surveyed, statistics)
+    return ImageReferences(surveyed, {kind: one for kind, one in known.items() if one})
+
+
+def grey(pixels: NDArray[np.uint8] | None, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """`pixels` at `size` (height, width), or their own; plain grey where there are none."""
+    import numpy as np
+    from PIL import Image
+
+    if pixels is None:
+        return np.full((*(size or _OPEN_SIZE), 3), 128, np.uint8)
+    if size is None or pixels.shape[:2] == size:
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize(size[::-1], Image.Resampling.BICUBIC))

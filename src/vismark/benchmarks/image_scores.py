@@ -210,7 +210,14 @@ def order_warning(sides: Sides) -> list[Problem]:
     return [Problem(code="SUB_ORDER", severity="warning", message=message, fix=fix)]
 
 
-def neighbours(sides: Sides) -> dict[str, dict[str, float]]:
+def kept(
+    breakdowns: Mapping[str, Mapping[str, Mapping[str, float | int | None]]],
+) -> dict[str, Mapping[str, Mapping[str, float | int | None]]]:
+    """The breakdowns that hold something."""
+    return {name: one for name, one in breakdowns.items() if one}
+
+
+def neighbours(sides: Sides) -> dict[str, Mapping[str, float | int | None]]:
     """For a few generated images, evenly spread, the nearest real ones with their distances."""
     made, real = sides.generated.records, sides.real.records
     if not made or not real:
@@ -223,24 +230,51 @@ def neighbours(sides: Sides) -> dict[str, dict[str, float]]:
     }
 
 
-def by_class(
-    sides: Sides, classes: Mapping[str, int], names: Sequence[str]
-) -> dict[str, dict[str, float | int | None]]:
-    """Images and precision of each class; `classes` are the numbers by image id."""
-    if not classes:
-        return {}
-    inside = sides.near[0].tolist() if sides.near is not None else [None] * len(sides.generated.records)
-    found: dict[int, list[Any]] = {}
-    for record, one in zip(sides.generated.records, inside, strict=True):
-        if record.id in classes:
-            found.setdefault(classes[record.id], []).append(one)
+def precise(found: Mapping[str, Number], sides: Sides) -> Any:
+    """Which generated images lie among real ones, where precision was measured; else None: it is dear."""
+    return sides.near[0] if "precision" in found and sides.near is not None else None
+
+
+def by_group(
+    sides: Sides, inside: Any, made: Mapping[str, str], real: Mapping[str, str] | None = None
+) -> dict[str, Mapping[str, float | int | None]]:
+    """Images, precision, and with enough images on both sides the Fréchet distance, of each class or category.
+
+    Args:
+        inside: which generated images are precise, or None.
+        made, real: id of an image → its group, "" for none; groups in the order of `made`.
+    """
+    groups: dict[str, list[int]] = {}
+    for row, record in enumerate(sides.generated.records):
+        if made.get(record.id):
+            groups.setdefault(made[record.id], []).append(row)
+    others: dict[str, list[int]] = {}
+    for row, record in enumerate(sides.real.records if real else ()):
+        others.setdefault((real or {}).get(record.id, ""), []).append(row)
     return {
-        names[label] if names else str(label): {
-            "images": len(flags),
-            "precision": sum(flags) / len(flags) if None not in flags else None,
-        }
-        for label, flags in sorted(found.items())
+        group: {"images": len(rows)}
+        | ({"precision": float(inside[rows].mean())} if inside is not None else {})
+        | _group_distance(sides, rows, others.get(group, []))
+        for group, rows in groups.items()
     }
+
+
+def clip_score(cosines: Sequence[Any]) -> Number:
+    """The mean of max(cosine, 0) of images and their prompts (CrossFlow's formula)."""
+    values = [max(record.cosine, 0.0) for record in cosines]
+    mean = sum(values) / len(values)
+    spread = (sum((one - mean) ** 2 for one in values) / max(1, len(values) - 1)) ** 0.5
+    reach = 1.96 * spread / len(values) ** 0.5
+    return Number(mean, interval=(mean - reach, mean + reach), why=departures(cosines))
+
+
+def _group_distance(sides: Sides, made: list[int], real: list[int]) -> dict[str, float]:
+    """The Fréchet distance of a group where both sides have more images than features."""
+    width = sides.generated.pool.shape[1]
+    if min(len(made), len(real)) <= width:
+        return {}
+    both = (Gaussian.of_features(side.pool[rows]) for side, rows in ((sides.generated, made), (sides.real, real)))
+    return {"FID": frechet(*both)}
 
 
 def _without_images() -> Number:

@@ -172,6 +172,17 @@ class TarImages:
         return decode(self.data(id))
 
 
+def flat(images: ImageSet) -> ImageSet:
+    """A folder of folders with ids that leave the folders out, where these are unique; other sets as they are."""
+    if not isinstance(images, FolderImages):
+        return images
+    files = {id.rpartition("/")[2]: name for id, name in images.files.items()}
+    if len(files) < len(images.files):
+        return images
+    classes = {id.rpartition("/")[2]: name for id, name in images.classes.items()}
+    return FolderImages(images.folder, files, classes, images.links)
+
+
 def open_set(path: Path, *, links: bool = False) -> ImageSet:
     """The images at `path`; only names and headers of archives are read.
 

@@ -111,7 +111,7 @@ def _worst(
 
     Where a sample has no number called `column`, the first one beside the id counts.
     """
-    if not columns:
+    if len(columns) < 2:  # nothing, or ids alone
         return []
     column = column if column in columns else list(columns)[1]
     there = set(known)
