@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vismark.jobs.report import report
     from vismark.jobs.requests import requests
     from vismark.jobs.score import score
+    from vismark.jobs.stats import stats
     from vismark.jobs.submission import status
     from vismark.jobs.validate import validate
     from vismark.jobs.verify import verify
@@ -37,6 +38,7 @@ _HOMES = {
     "report": "vismark.jobs.report",
     "requests": "vismark.jobs.requests",
     "score": "vismark.jobs.score",
+    "stats": "vismark.jobs.stats",
     "status": "vismark.jobs.submission",
     "submission": "vismark.jobs.predict",
     "validate": "vismark.jobs.validate",
@@ -55,6 +57,7 @@ __all__ = [
     "report",
     "requests",
     "score",
+    "stats",
     "status",
     "submission",
     "validate",

@@ -163,6 +163,15 @@ def blocks(records: Sequence[Any], part: str) -> Iterator[NDArray[np.float32]]:
     return (stacked(records[start : start + _BLOCK], part) for start in range(0, len(records), _BLOCK))
 
 
+def statistical(features: Sequence[Any]) -> dict[str, NDArray[np.float32]]:
+    """The parts of features that have statistics, as matrices, by the suffix of their names in statistics files."""
+    import numpy as np
+
+    names = {"pool": "", "vector": "", "spatial": "_s"}
+    parts = [_parts(one) for one in features]
+    return {names[name]: np.stack([one[name] for one in parts]) for name in parts[0] if name in names}
+
+
 def departures(*evidence: Sequence[Any]) -> str:
     """How and why the records are not the official networks' word, or ""."""
     return "; ".join(dict.fromkeys(record.departs for records in evidence for record in records if record.departs))
@@ -202,5 +211,8 @@ def _problem(images: Surveyed, id: str, fault: ImageFault, over: Over) -> Proble
 
 def _packed(features: Any) -> dict[str, bytes]:
     """Features of an image as the fields of a record."""
-    parts = features._asdict() if hasattr(features, "_asdict") else {"vector": features}
-    return {name: values.astype("<f4").tobytes() for name, values in parts.items()}
+    return {name: values.astype("<f4").tobytes() for name, values in _parts(features).items()}
+
+
+def _parts(features: Any) -> dict[str, Any]:
+    return features._asdict() if hasattr(features, "_asdict") else {"vector": features}

@@ -23,6 +23,7 @@ from vismark.cli import (
     report,
     requests,
     score,
+    stats,
     status,
     validate,
     verify,
@@ -56,6 +57,7 @@ for name, command in (
     ("verify", verify.verify),
     ("diff", diff.diff),
     ("report", report.report),
+    ("stats", stats.stats),
 ):
     app.command(name)(command)
 app.command("detect", help=score.DETECT)(score.measure)
