@@ -26,7 +26,7 @@ def raw_lines(lines: Sequence[str]) -> list[str]:
     if not lines:
         return []
     text = "\n".join(lines)
-    command = ["-cp", str(official_file(CORENLP)), _CLASS, "-preserveLines", "-lowerCase"]
+    command = ["-cp", str(official_file(CORENLP)), _CLASS, "-preserveLines", "-lowerCase", "input.txt"]
     # The program ends no last line when the text has none, and prints nothing for empty lines at the end.
     found = output(command, text, _SECONDS_TO_START + len(text) / _CHARACTERS_A_SECOND).split("\n")
     if any(found[len(lines) :]) or len(found) > len(lines) + 1:
