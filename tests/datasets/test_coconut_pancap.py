@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import tarfile
 from pathlib import Path
 
 import pytest
 
+from running import run
 from vismark.datasets.coconut_pancap.load import PanCap, load
+from vismark.datasets.coconut_pancap.unpack import tars_to_folder
 from vismark.datasets.coconut_pancap.validate import check
 from vismark.datasets.shapes.write import ensure
 from vismark.formats.panoptic import read_ids
@@ -96,3 +100,75 @@ def test_captions_of_other_images_are_refused(tmp_path: Path) -> None:
     (tmp_path / "captions" / "000000999999.txt").write_text("<0:a>")
     with pytest.raises(Refused, match="none of the 1 captions"):
         load(tmp_path / "captions", ensure() / "annotations" / "panoptic_val.json")
+
+
+MALFORMED = {
+    "TAG_NONE": "no tag at all." + LONG,
+    "TAG_STRAY_CLOSE": "a > b <0:c>" + LONG,
+    "TAG_PHRASE_STARTS_WITH_DIGIT": "<0:11skateboard>" + LONG,
+    "TAG_NESTED": "<0:a man with <1:a bag> >" + LONG,
+    "TAG_UNCLOSED": "<0:a man" + LONG,
+    "TAG_MALFORMED": "<x:a man> <0:b>" + LONG,
+    "TAG_ID_OUT_OF_RANGE": "<0,99:a man>" + LONG,
+    "CAPTION_EMPTY": " \n",
+    "CAPTION_SHORT": "<0:a man>.",
+    "CAPTION_LINE_BREAK_CHAR": "<0:a\u2028man>" + LONG,
+    "CAPTION_CONTROL_CHAR": "<0:a\u200bman>" + LONG,
+}
+
+
+@pytest.mark.parametrize("code", MALFORMED)
+def test_the_command_line_names_every_fault(code: str, tmp_path: Path) -> None:
+    captions, panoptic = written(tmp_path / "captions", 0)
+    (captions / "000000000003.txt").write_text(MALFORMED[code], encoding="utf-8")
+    ran = run(f"vismark validate {captions} --panoptic {panoptic} --json")
+    found = json.loads(ran.output)
+    wanted = [one for one in found["problems"] if one["code"] == code]
+    assert [one["item"] for one in wanted] == ["000000000003"] and all(one["fix"] for one in wanted)
+    assert ran.code == (1 if wanted[0]["severity"] == "error" else 0)
+    assert [one["severity"] for one in found["problems"] if one["code"] == "TAG_BASE"] == ["note"]
+
+
+def test_captions_alone_are_checked_as_far_as_that_goes(tmp_path: Path) -> None:
+    captions, _ = written(tmp_path / "captions", 0)
+    (captions / "000000000003.txt").write_text(MALFORMED["TAG_NESTED"] + " <500:far>", encoding="utf-8")
+    ran = run(f"vismark validate {captions}")
+    assert ran.code == 0 and "TAG_NESTED" in ran.output and "numbers of regions are not checked" in ran.output
+    assert "TAG_ID_OUT_OF_RANGE" not in ran.output
+    ran = run(f"vismark validate {captions} --panoptic {captions / 'absent.json'}")
+    assert ran.code == 1 and "FILE_MISSING" in ran.output
+
+
+def test_the_release_becomes_a_folder_of_captions(tmp_path: Path) -> None:
+    """Tars with a folder inside, as the hub has them, through `vismark prepare`."""
+    captions, _ = written(tmp_path / "caption_train2017", 0)
+    hub = tmp_path / "data" / "coconut_pancap" / "hub" / "coconut_pancap"
+    hub.mkdir(parents=True)
+    names = sorted(path.name for path in captions.iterdir())
+    for part, chosen in enumerate((names[:40], names[40:])):
+        with tarfile.open(hub / f"caption_train2017-{part}.tar", "w") as tar:
+            for name in chosen:
+                tar.add(captions / name, f"caption_train2017/{name}")
+    command = f"vismark prepare coconut-pancap --root {tmp_path / 'data'}"
+    assert run(command).code == 0
+    target = tmp_path / "data" / "coconut_pancap" / "caption_train2017"
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == {
+        path.name: path.read_bytes() for path in captions.iterdir()
+    }
+    assert run(command).code == 0  # what is there is left alone
+    ran = run(f"vismark validate coconut-pancap --root {tmp_path / 'data'}")
+    assert ran.code == 0 and "numbers of regions are not checked" in ran.output
+
+
+def test_tars_that_lead_out_or_hold_nothing_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "text.txt").write_text("<0:a>")
+    target = tmp_path / "out"
+    with pytest.raises(Refused, match="CAPTION_FILE_NONE"):
+        tars_to_folder(tmp_path / "hub", target)
+    with tarfile.open(tmp_path / "hub" / "a.tar", "w") as tar:
+        tar.add(tmp_path / "text.txt", "../evil.txt")
+    with pytest.raises(Refused, match="ARCHIVE_"):
+        tars_to_folder(tmp_path / "hub", target)
+    assert not target.exists() and not (tmp_path / "evil.txt").exists()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

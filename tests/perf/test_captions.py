@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from caption_originals import needs_java
 
+from caption_originals import needs_java
 from vismark.instruments.caption_data import meteor_tables
 
 pytestmark = [pytest.mark.perf, needs_java]
