@@ -72,6 +72,7 @@ class MetricSpec(msgspec.Struct, frozen=True, kw_only=True):
         equals: official tool and version whose number it is, or "" for an extension.
         tolerance: "bits", or the largest absolute difference from the official number.
         protocols: the protocols that measure it; empty for all of the benchmark.
+        asked: it is dear, and measured only where ``--metrics`` names it.
     """
 
     name: str
@@ -85,6 +86,7 @@ class MetricSpec(msgspec.Struct, frozen=True, kw_only=True):
     equals: str = ""
     tolerance: float | Literal["bits"] = "bits"
     protocols: tuple[str, ...] = ()
+    asked: bool = False
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -330,3 +331,60 @@ def test_a_folder_of_texts_is_taken_as_references() -> None:
     Path("texts", "000000000009.txt").write_bytes(b"caf\xe9")
     with pytest.raises(Refused, match="CAPTION_ENCODING"):
         vismark.score("pancap-caption", "captions.json", references=references)
+
+
+class Parsed:
+    """A stand-in for CAPTURE's instrument: words are objects, there is nothing else."""
+
+    name = "capture"
+    identity = {"parser": "words"}  # noqa: RUF012  # as an instrument has it
+
+    def __init__(self) -> None:
+        self.measured = 0
+
+    def forecast(self, captions: Sequence[str]) -> Any:
+        from vismark.instruments.capture.instrument import Forecast
+
+        return Forecast(len(captions), 3 * 3600.0)
+
+    def measure(self, items: Sequence[tuple[str, Sequence[str]]]) -> list[tuple[Any, ...]]:
+        self.measured += len(items)
+        return [tuple(self._overlaps(ours, one) for one in theirs) for ours, theirs in items]
+
+    def _overlaps(self, ours: str, theirs: str) -> Any:
+        from vismark.formats.scene_graphs import Overlap, Overlaps
+
+        a, b = set(ours.lower().rstrip(".").split()), set(theirs.lower().rstrip(".").split())
+        return Overlaps(Overlap(len(a), len(b), len(a & b), len(a & b)), Overlap(0, 0, 0, 0), Overlap(0, 0, 0, 0))
+
+
+def test_capture_is_measured_when_asked_and_joins_the_result(
+    oracle: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instrument = Parsed()
+    monkeypatch.setattr("vismark.instruments.base.Tools.load", lambda self, role, default: instrument)
+    truth = ensure() / "annotations"
+    Path("texts").mkdir()
+    for path in (truth / "pancap_val").glob("*.txt"):
+        Path("texts", path.name).write_text(path.read_text())
+    written(oracle)
+    score = "vismark score pancap-caption captions.json --references captions=texts"
+    ran = run(f"{score} --metrics CIDEr,BLEU-4 -o part.json")
+    assert ran.code == 0 and instrument.measured == 0
+    assert "added to the result at -o: CAPTURE" in ran.output
+    ran = run(f"{score} --metrics CAPTURE -o part.json")
+    assert ran.code == 0, ran.output
+    assert "CAPTURE parses 120 sentences: about 3 hours here." in ran.output
+    assert instrument.measured == 60
+    told = json.loads(Path("part.json").read_text())
+    assert list(told["metrics"]) == ["CIDEr", "BLEU-4", "CAPTURE"]
+    assert told["protocol"]["instruments"].keys() == {"capture"} and told["basis"]["CAPTURE"]["kind"] == "deviates"
+    assert table("part.json").keys() == {f"{one['image_id']:012}" for one in oracle}
+    # Its evidence is kept: scoring everything at once measures nothing again and gives the same result.
+    ran = run(f"{score} --metrics CIDEr,BLEU-4,CAPTURE -o whole.json")
+    assert instrument.measured == 60
+    assert Path("part.json").read_text() == Path("whole.json").read_text()
+    assert run("vismark verify part.json").code == 0
+    instrument.identity = {"parser": "other words"}
+    ran = run(f"{score} --metrics CAPTURE -o part.json")
+    assert ran.code == 1 and "instrument capture" in ran.output

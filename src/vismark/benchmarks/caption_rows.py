@@ -54,7 +54,7 @@ class WordStep:
 
     def fingerprint(self, submission: CaptionSubmission, truth: CaptionTruth, id: str) -> tuple[str, str]:
         """Digests of the caption and of its references."""
-        return digest_of(submission.captions[id].encode()), digest_of(truth.captions[id])
+        return caption_digests(submission, truth, id)
 
     def _worded(
         self, submission: CaptionSubmission, truth: CaptionTruth, id: str, candidate: str, references: tuple[str, ...]
@@ -70,6 +70,11 @@ class WordStep:
             rouge=RougeL().row(candidate, references),
             meteor=_meteor().row(candidate, references) if self.meteor else None,
         )
+
+
+def caption_digests(submission: CaptionSubmission, truth: CaptionTruth, id: str) -> tuple[str, str]:
+    """Digests of a caption and of its references."""
+    return digest_of(submission.captions[id].encode()), digest_of(truth.captions[id])
 
 
 def word_scores(evidence: Mapping[str, Sequence[Any]]) -> tuple[dict[str, float | None], dict[str, Sequence[Any]]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vismark.benchmarks.base import Mode, Opened, Source, Step
+from vismark.benchmarks.caption_dear import dear_scores, dear_steps, deviations
 from vismark.benchmarks.caption_references import CaptionTruth, read
 from vismark.benchmarks.caption_rows import WordStep, word_scores
 from vismark.benchmarks.panels import Gallery, Panel, Piece, Sample, Told
@@ -87,8 +88,8 @@ class CaptionBenchmark:
         return Opened(submission, tuple(id for id in truth.captions if id in submission.captions), digest)
 
     def steps(self, mode: Mode, settings: Mapping[str, Any], metrics: Collection[str], tools: Tools) -> Sequence[Step]:
-        """Tokenizing and counting."""
-        return (WordStep(metrics),)
+        """Tokenizing and counting, and what dear metrics need."""
+        return (WordStep(metrics), *dear_steps(metrics, tools))
 
     def score(
         self,
@@ -99,14 +100,14 @@ class CaptionBenchmark:
         settings: Mapping[str, Any],
     ) -> Scores:
         """The numbers of the corpus, and of each image."""
-        metrics, table = word_scores(evidence)
+        metrics, table = caption_scores(evidence)
         ids = table["id"]
         odd = any(shifts(text) for id in ids for text in (submission.captions[id], *truth.captions[id]))
         return Scores(
             metrics=metrics,
             counts=dict.fromkeys(metrics, len(ids)),
             table=table,
-            why=dict.fromkeys(metrics, _SHIFTED) if odd else {},
+            why=(dict.fromkeys(metrics, _SHIFTED) if odd else {}) | deviations(metrics),
         )
 
     def panels(
@@ -172,6 +173,13 @@ class CaptionWriter:
     def finish(self, entries: Sequence[CaptionEntry]) -> None:
         """Write the results file over all entries, which are in the protocol's order."""
         write_submission(self.file, entries)
+
+
+def caption_scores(evidence: Mapping[str, Sequence[Any]]) -> tuple[dict[str, float | None], dict[str, Sequence[Any]]]:
+    """The numbers that the evidence of all caption steps gives, and the columns of the per-image table."""
+    metrics, table = word_scores(evidence)
+    dear, columns = dear_scores(evidence)
+    return metrics | dear, table | {name: [column[id] for id in table["id"]] for name, column in columns.items()}
 
 
 def commonest(truth: CaptionTruth) -> str:

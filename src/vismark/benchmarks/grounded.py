@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from vismark.benchmarks.base import Mode, Opened, Source, Step
-from vismark.benchmarks.caption_rows import word_scores
-from vismark.benchmarks.captions import commonest
+from vismark.benchmarks.caption_dear import dear_steps, deviations
+from vismark.benchmarks.caption_rows import WordStep
+from vismark.benchmarks.captions import caption_scores, commonest
 from vismark.benchmarks.grounded_converter import GroundedConverter
 from vismark.benchmarks.grounded_panels import gallery
 from vismark.benchmarks.grounded_steps import GroundStep, MapStep, PlainStep
@@ -91,8 +92,9 @@ class GroundedBenchmark:
         return Opened(submission, tuple(id for id in truth.ids if id in submission.captions), digest)
 
     def steps(self, mode: Mode, settings: Mapping[str, Any], metrics: Collection[str], tools: Tools) -> Sequence[Step]:
-        """Words, maps and phrases: all three, whatever is asked for, because they check the submission."""
-        return (PlainStep(metrics), MapStep(mode), GroundStep())
+        """Words, maps and phrases, whatever is asked for, because they check the submission; and dear steps."""
+        words = (WordStep(metrics), *dear_steps(metrics, tools))
+        return (*map(PlainStep, words), MapStep(mode), GroundStep())
 
     def score(
         self,
@@ -106,7 +108,7 @@ class GroundedBenchmark:
         maps = self.maps.score(
             submission.panoptic, truth.panoptic, {"": evidence[MapStep(mode).about.name]}, mode, settings
         )
-        words, told = word_scores(evidence)
+        words, told = caption_scores(evidence)
         rows = {one.id: one.row for one in evidence[GroundStep.about.name] if one.row is not None}
         grounding = Grounding().reduce(list(rows.values()))
         return Scores(
@@ -114,6 +116,7 @@ class GroundedBenchmark:
             intervals=maps.intervals,
             counts=dict.fromkeys(words, len(told["id"])) | maps.counts | dict.fromkeys(grounding, len(rows)),
             breakdowns=maps.breakdowns,
+            why=deviations(words),
             table=dict(maps.table) | dict(told) | _columns(rows, maps.table["id"]),
             warnings=[*maps.warnings, *(_undefined(name) for name, value in grounding.items() if value is None)],
         )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from vismark.benchmarks.base import About, Evidence, Mode, Opened
-from vismark.benchmarks.caption_rows import Worded, WordStep
+from vismark.benchmarks.caption_rows import caption_digests
 from vismark.benchmarks.grounded_truth import GroundedTruth
 from vismark.benchmarks.panoptic_match import Matched, MatchStep
 from vismark.formats import png
@@ -44,23 +45,25 @@ class MapStep:
 
 
 class PlainStep:
-    """`WordStep` over the plain texts of grounded captions."""
+    """A step of caption metrics over the plain texts of grounded captions."""
 
-    def __init__(self, metrics: Collection[str]) -> None:
-        self.inner = WordStep(metrics)
-        self.about = self.inner.about
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.about = inner.about
 
     def ids(self, opened: Opened[GroundedSubmission], truth: GroundedTruth) -> Sequence[str]:
         """Every sample that is scored."""
-        return opened.ids
+        found: Sequence[str] = self.inner.ids(Opened(plain(opened.submission), opened.ids, opened.digest), truth.plain)
+        return found
 
-    def run(self, submission: GroundedSubmission, truth: GroundedTruth, ids: Sequence[str]) -> list[Worded]:
+    def run(self, submission: GroundedSubmission, truth: GroundedTruth, ids: Sequence[str]) -> Sequence[Evidence]:
         """The evidence of the samples `ids`."""
-        return self.inner.run(plain(submission), truth.plain, ids)
+        found: Sequence[Evidence] = self.inner.run(plain(submission), truth.plain, ids)
+        return found
 
     def fingerprint(self, submission: GroundedSubmission, truth: GroundedTruth, id: str) -> tuple[str, str]:
         """Digests of the plain caption and of its reference."""
-        return self.inner.fingerprint(plain(submission), truth.plain, id)
+        return caption_digests(plain(submission), truth.plain, id)
 
 
 class GroundStep:

@@ -103,11 +103,13 @@ def _facts(card: Any) -> list[tuple[str, str]]:
         facts += [("submission", card.submission), ("protocols", ", ".join(card.protocols))]
         for metric in card.metrics:
             equals = f"equals {metric.equals} " if metric.equals else "an extension "
+            asked = "; measured where --metrics names it" if metric.asked else ""
             near = "to the bit" if metric.tolerance == "bits" else f"within {metric.tolerance:g}"
             facts.append(
                 (
                     metric.name,
-                    f"{metric.title}; {metric.better} is better; {equals}{near if metric.equals else ''}".rstrip(),
+                    f"{metric.title}; {metric.better} is better; {equals}{near if metric.equals else ''}".rstrip()
+                    + asked,
                 )
             )
         facts += [(f"reference {name}", path) for name, path in card.references.items()]

@@ -92,6 +92,7 @@ def measure(
     mode: options.Mode = "strict",
     partial: options.Partial = False,
     jobs: options.Jobs = None,
+    metrics: Annotated[str | None, typer.Option(help="Only what these need, comma-separated.")] = None,
     step: Annotated[str | None, typer.Option(help="Only this step.")] = None,
     shard: options.Shard = None,
     instruments: options.Instruments = None,
@@ -122,6 +123,7 @@ def measure(
         mode=mode,
         partial=partial,
         jobs=jobs,
+        metrics=metrics.split(",") if metrics else None,
         step=step,
         shard=shard,
         tools=options.tools(instruments, weights, settings, root, device, dtype, batch_size),
@@ -170,5 +172,8 @@ def print_result(result: Result) -> None:
         what = basis.equals if basis.kind == "official" else f"{basis.kind}: {basis.why}"
         table.add_row(name, shown, interval, "" if basis.n is None else str(basis.n), escape(what))
     show.console().print(table)
+    left = [spec.name for spec in card.metrics if spec.asked and spec.name not in result.metrics]
+    if left:
+        show.note(f"Measured where --metrics names it, and added to the result at -o: {', '.join(left)}.")
     if result.warnings:
         show.findings(result.warnings, stderr=True)

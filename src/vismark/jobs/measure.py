@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -34,6 +35,7 @@ def measure(
     mode: Mode = "strict",
     partial: bool = False,
     jobs: int | None = None,
+    metrics: Sequence[str] | None = None,
     step: str | None = None,
     shard: str | None = None,
     tools: Tools | None = None,
@@ -42,6 +44,7 @@ def measure(
     """Run a benchmark's measuring steps; `score` of the same submission then takes their evidence from the cache.
 
     Args:
+        metrics: only what these need; by default what `score` measures unasked.
         step: only this one.
         shard: ``I/N``: only every N-th sample from the I-th; by default that of a SLURM array or torchrun. The shards
             share `VISMARK_CACHE`.
@@ -53,7 +56,7 @@ def measure(
         Missing: the references, or weights of an instrument, are not there.
         Usage: there is no such benchmark or step; or a file is wanted of a shard, or of steps that have no format.
     """
-    options = Options(references, root, protocol, mode, partial, jobs, tools=tools or Tools())
+    options = Options(references, root, protocol, mode, partial, jobs, metrics, tools or Tools())
     prepared, problems = prepare(benchmark, Path(submission), options)
     if prepared is None:
         raise Refused(problems)

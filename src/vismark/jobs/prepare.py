@@ -124,7 +124,9 @@ def _chosen(card: BenchmarkCard, protocol: str, metrics: Sequence[str] | None) -
         raise Usage(
             f"The protocol {protocol} of {card.name} has no metric {', '.join(unknown)}; it has {', '.join(known)}."
         )
-    return [name for name in known if metrics is None or name in metrics]
+    if metrics is None:
+        return [name for name in known if not card.metric(name).asked]
+    return [name for name in known if name in metrics]
 
 
 def protocol_of(card: BenchmarkCard, name: str | None) -> ProtocolId:

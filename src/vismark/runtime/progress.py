@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 _PATIENCE = 2.0
 
 
+def note(text: str) -> None:
+    """One line on stderr about work that will take long."""
+    sys.stderr.write(text + "\n")
+
+
 class Bar:
     """A progress bar that appears after two seconds.
 
