@@ -46,7 +46,7 @@ def test_table_5_from_annotations_alone(tmp_path: Path, protocol: str) -> None:
     assert percent == pytest.approx(TABLE_5[protocol], abs=0.05 + 1e-9)
 
 
-@pytest.mark.parametrize("task", ["panoptic", "detection"])
+@pytest.mark.parametrize("task", ["panoptic", "detection", "semantic"])
 def test_cards_differ_from_coco_in_the_data_alone(task: str) -> None:
     coco, coconut = (registry.card("benchmarks", f"{name}-{task}") for name in ("coco", "coconut"))
     same = ("code", "task", "metrics", "headline", "protocols", "submission")

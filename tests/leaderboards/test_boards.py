@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vismark import registry
-from vismark.leaderboards.boards import Column, board, boards
+from vismark.leaderboards.boards import Column, board, board_of, boards
 from vismark.problems import Usage
 
 PERCENT = Column(metric="PQ", heading="PQ", better="higher", scale=100.0, digits=1, low=0.0, high=1.0)
@@ -68,6 +68,14 @@ def test_a_board_shows_numbers_as_its_benchmark_does(name: str) -> None:
         spec = card.metric(column.metric)
         shown = (column.better, column.scale, column.digits, column.low, column.high)
         assert shown == (spec.better, spec.scale, spec.digits, spec.low, spec.high), column.metric
+
+
+def test_every_protocol_with_rows_leads_to_its_board() -> None:
+    for one in boards().values():
+        assert board_of(one.benchmark, one.protocol) is one
+    stuff = board_of("coco-semantic", "stuff")
+    assert stuff is not None and stuff.name == "coco-semantic"
+    assert board_of("toy", "official") is None
 
 
 def test_unknown_board_names_near_ones() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vismark.leaderboards.boards import Board, board
+from vismark.leaderboards.boards import Board, board, boards
 from vismark.leaderboards.rows import published_rows
 from vismark.problems import Problems
 
@@ -75,7 +75,17 @@ def test_pq_outside_things_and_stuff_is_noted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "counts"),
-    [("coco-panoptic", {"val2017": 11}), ("coconut-panoptic", {"relabeled-val": 12, "coconut-val": 11})],
+    [
+        ("coco-panoptic", {"val2017": 11}),
+        ("coconut-panoptic", {"relabeled-val": 12, "coconut-val": 11}),
+        ("coconut-boundary", {"relabeled-val": 1}),
+        ("coco-detection", {"val2017": 8}),
+        ("coconut-detection", {"relabeled-val": 8, "coconut-val": 8}),
+        ("coco-instance", {"val2017": 8}),
+        ("coconut-instance", {"relabeled-val": 8, "coconut-val": 8}),
+        ("coco-semantic", {"val2017": 19}),
+        ("coconut-semantic", {"relabeled-val": 19, "coconut-val": 19}),
+    ],
 )
 def test_the_published_rows_of_the_package(name: str, counts: dict[str, int]) -> None:
     found = board(name)
@@ -97,18 +107,50 @@ def test_known_numbers_of_the_package() -> None:
     assert rows["kMaX-DeepLab (R50, trained on COCO)", "coconut-val"].cells["PQ"].value == 0.531
 
 
-def test_splits_and_tracks_follow_from_the_settings() -> None:
+@pytest.mark.parametrize(
+    ("name", "label", "split", "metric", "value"),
+    [  # arXiv 2404.08639, Tables 5, 9, 10 and 13
+        (
+            "coconut-boundary",
+            "COCO-val annotation as prediction (all, boundary)",
+            "relabeled-val",
+            "boundary_RQ",
+            0.745,
+        ),
+        ("coco-instance", "kMaX-DeepLab (R50, trained on COCO)", "val2017", "AP", 0.441),
+        ("coconut-instance", "kMaX-DeepLab (ConvNeXt-L, trained on COCONut-L)", "coconut-val", "AP", 0.538),
+        ("coconut-semantic", "kMaX-DeepLab (R50, trained on COCONut-B)", "relabeled-val", "mIoU", 67.3),
+        ("coco-detection", "DETA (Swin-L, trained on COCONut-L)", "val2017", "AP", 0.601),
+    ],
+)
+def test_known_numbers_of_other_tasks(name: str, label: str, split: str, metric: str, value: float) -> None:
+    found = board(name)
+    rows = {(row.label, row.split): row for row in published_rows(found, found.published_file, Problems())}
+    assert rows[label, split].cells[metric].value == value
+
+
+FILES = {
+    "coco_panoptic.csv": ({"panoptic", "boundary panoptic"}, "panoptic", 39),
+    "coco_detection.csv": ({"detection", "instance"}, "detection", 48),
+    "coco_semantic.csv": ({"semantic"}, "semantic", 57),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_benchmarks_splits_and_tracks_follow_from_the_settings(name: str) -> None:
+    tracks, kind, count = FILES[name]
     splits = {
-        "COCO-val": ("coco-panoptic", "val2017"),
-        "relabeled COCO-val": ("coconut-panoptic", "relabeled-val"),
-        "COCONut-val": ("coconut-panoptic", "coconut-val"),
+        "COCO-val": (f"coco-{kind}", "val2017"),
+        "relabeled COCO-val": (f"coconut-{kind}", "relabeled-val"),
+        "COCONut-val": (f"coconut-{kind}", "coconut-val"),
     }
-    with board("coco-panoptic").published_file.open(encoding="utf-8", newline="") as file:
+    (path,) = {one.published_file for one in boards().values() if one.published == name}
+    with path.open(encoding="utf-8", newline="") as file:
         entries = list(csv.DictReader(file))
-    assert len(entries) == 144
+    assert len(entries) == count
     for entry in entries:
         task, _, evaluated = entry["settings"].removeprefix("task ").partition("; eval ")
-        assert (entry["benchmark"], entry["split"]) == splits[evaluated]
+        assert task in tracks and (entry["benchmark"], entry["split"]) == splits[evaluated]
         # Rows over things or stuff alone are no panoptic quality of all categories.
         alone = {"thing": ", things only", "stuff": ", stuff only"}.get(entry["variant"].split(",")[0], "")
         assert entry["track"] == task + alone

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from vismark.jobs.leaderboard import show
@@ -38,6 +39,21 @@ def test_a_result_ranks_among_published_rows(result: Callable[..., Result], tmp_
     }
     (alone,) = show("coco-panoptic", [tmp_path], published=False).tracks
     assert [place.row.model for place in alone.places] == ["mine"]
+
+
+@pytest.mark.parametrize(("name", "other"), [("coco-detection", "coco-instance"), ("coco-instance", "coco-detection")])
+def test_boxes_and_masks_have_a_board_each(
+    result: Callable[..., Result], tmp_path: Path, name: str, other: str
+) -> None:
+    protocol = {"coco-detection": "boxes", "coco-instance": "masks"}
+    for board in (name, other):
+        made = result(board, 0.5, benchmark="coco-detection", protocol=protocol[board], split="val2017")
+        write_result(tmp_path / f"{board}.json", msgspec.structs.replace(made, metrics={"AP": 0.5}))
+    found = show(name, [tmp_path])
+    assert [place.row.model for track in found.tracks for place in track.places if place.row.protocol] == [name]
+    assert [(one.file, one.fix) for one in found.problems] == [
+        (f"{other}.json", f"`vismark leaderboard show {other}` shows it.")
+    ]
 
 
 def test_nothing_to_show_says_what_to_type() -> None:

@@ -72,7 +72,15 @@ def score(
     else:
         print_result(result)
     if output is not None:
-        show.note(f"Next: vismark report {output} -o report.html · vismark leaderboard show {benchmark} {output}")
+        show.note(f"Next: vismark report {output} -o report.html{_rank(result, output)}")
+
+
+def _rank(result: Result, output: Path) -> str:
+    """The command that ranks a result, where there is a board for it."""
+    from vismark.leaderboards.boards import board_of
+
+    board = board_of(result.protocol.benchmark, result.protocol.name)
+    return f" · vismark leaderboard show {board.name} {output}" if board else ""
 
 
 def _sandboxed() -> int:

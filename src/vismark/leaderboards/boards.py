@@ -70,7 +70,8 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         benchmark: the benchmark whose results it takes.
         track: the task of its published rows (their column `track`).
-        protocol: name of the protocol that the published rows follow.
+        protocol: name of the protocol that its published rows follow. A benchmark with several has a board for each,
+            or its other results stand in tables of their own.
         headline: the metric that it ranks by; names a column.
         splits: split → title, in the order of the tables; results on other splits follow.
         published: CSV file in `published/`, or "" when nothing is published.
@@ -120,3 +121,9 @@ def board(name: str) -> Board:
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(boards())}."
         raise Usage(f"There is no leaderboard called {name!r}: {hint}")
     return boards()[name]
+
+
+def board_of(benchmark: str, protocol: str) -> Board | None:
+    """The board on which results of a protocol of a benchmark stand; None: there is none."""
+    each = (one for one in boards().values() if (one.benchmark, one.protocol) == (benchmark, protocol))
+    return next(each, boards().get(benchmark))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from vismark.leaderboards.boards import Board
+from vismark.leaderboards.boards import Board, board_of
 from vismark.leaderboards.rows import CONTROL, Cell, Row, State, out_of_range, without_headline
 from vismark.problems import Problems, Refused, Usage
 from vismark.results import Basis, Result, read_result
@@ -24,10 +24,10 @@ LARGEST_RESULT = 32 * 2**20
 
 
 def result_rows(board: Board, paths: Sequence[Path], problems: Problems) -> list[Row]:
-    """One row for each result of the board's benchmark in `paths`; folders are searched for ``*.json`` in depth.
+    """One row for each result of the board in `paths`; folders are searched for ``*.json`` in depth.
 
     Args:
-        problems: takes files that hold no result (warnings) and results of other benchmarks or seen twice (notes).
+        problems: takes files that hold no result (warnings) and results of other boards or seen twice (notes).
 
     Raises:
         Usage: a path does not exist.
@@ -40,6 +40,12 @@ def result_rows(board: Board, paths: Sequence[Path], problems: Problems) -> list
             continue
         if result.protocol.benchmark != board.benchmark:
             problems.add("BOARD_OTHER", f"is a result of {result.protocol.benchmark}", severity="note", file=name)
+            continue
+        home = board_of(board.benchmark, result.protocol.name)
+        if home is not None and home.protocol == result.protocol.name != board.protocol:
+            fix = f"`vismark leaderboard show {home.name}` shows it."
+            message = f"is a result of the protocol {result.protocol.name}"
+            problems.add("BOARD_OTHER", message, severity="note", file=name, fix=fix)
             continue
         first = seen.setdefault(digest_of(result), name)
         if first != name:
