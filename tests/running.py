@@ -1,7 +1,8 @@
 """Runs the examples of the documentation and of the help as a reader would, inside the test process.
 
-The pages speak of COCO's files; here small stand-ins have their names: `panoptic_val2017.json` is the ground truth of
-shapes, `predictions.json` what the oracle made of it, `broken.json` the truth as a submission with four faults.
+The pages speak of COCO's files; here small stand-ins have their names: `panoptic_val2017.json` and
+`instances_val2017.json` are the ground truth of shapes, `predictions.json` and `detections.json` what the oracle made
+of it, `broken.json` the truth as a submission with four faults.
 """
 
 from __future__ import annotations
@@ -122,9 +123,12 @@ def furnish(folder: Path) -> None:
     truth = ensure()
     shutil.copy(truth / "annotations" / "panoptic_val.json", folder / "panoptic_val2017.json")
     shutil.copytree(truth / "annotations" / "panoptic_val", folder / "panoptic_val2017")
+    shutil.copy(truth / "annotations" / "instances_val.json", folder / "instances_val2017.json")
     for name, amount in (("predictions", 0.2), ("broken", 0.0)):
-        shutil.copytree(_oracle(amount) / "predictions", folder / name)
-        shutil.copy(_oracle(amount) / "predictions.json", folder / f"{name}.json")
+        oracle = _oracle(amount)
+        shutil.copytree(oracle / "predictions", folder / name)
+        shutil.copy(oracle / "predictions.json", folder / f"{name}.json")
+    shutil.copy(_oracle(0.2, "shapes-detection") / "predictions.json", folder / "detections.json")
     _break(folder / "broken.json")
     shutil.copy(truth / "annotations" / "captions_val.json", folder / "captions_val2017.json")
     shutil.copy(_oracle(0.2, "shapes-captions") / "predictions.json", folder / "captions.json")
@@ -142,7 +146,8 @@ def coco_root() -> Path:
         shutil.copytree(truth / "val", coco / "val2017")
         shutil.copytree(truth / "annotations" / "panoptic_val", coco / "panoptic_val2017")
         (coco / "annotations").mkdir()
-        shutil.copy(truth / "annotations" / "panoptic_val.json", coco / "annotations" / "panoptic_val2017.json")
+        for kind in ("panoptic", "instances"):
+            shutil.copy(truth / "annotations" / f"{kind}_val.json", coco / "annotations" / f"{kind}_val2017.json")
         hub = root / "coconut" / "hub" / "relabeled_coco_val"
         hub.mkdir(parents=True)
         table(hub, rows())

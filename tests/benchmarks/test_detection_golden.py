@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,54 @@ def test_report_shows_categories_curves_errors_and_images(tmp_path: Path, protoc
     for heading in ("By category", "Precision and recall", "Types of errors", "Most confused", "Worst images"):
         assert f"<h2>{heading}</h2>" in page
     assert page.count('<article class="sample">') == 3
+
+
+def shown(page: str) -> list[dict[str, Any]]:
+    """The charts of a page."""
+    return [
+        json.loads(text) for text in re.findall(r'<script type="application/json" id="chart[^>]*>(.*?)</script>', page)
+    ]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_report_is_of_the_images_that_were_scored(tmp_path: Path, protocol: str) -> None:
+    """Those without a detection, too: the curve at IoU 0.50 has the area AP50."""
+    vismark.predict("oracle", "shapes-detection", tmp_path / "run", settings={"amount": 0.3})
+    result = vismark.score("shapes-detection", tmp_path / "run", tmp_path / "r.json", protocol=protocol)
+    assert "SUB_IMAGE_MISSING" in {one.code for one in result.warnings}
+    report(tmp_path / "r.json", output=tmp_path / "r.html", worst=0)
+    _, curves, _, _ = shown((tmp_path / "r.html").read_text())
+    assert np.mean(curves["data"][0]["y"]) == pytest.approx(result.metrics["AP50"], abs=1e-12)
+
+
+def test_report_counts_confusions_and_marks_what_is_wrong(tmp_path: Path) -> None:
+    """Two circles, one of them taken for a square, and a detection where nothing is."""
+    from vismark import registry
+    from vismark.benchmarks.panels import Bars, Gallery, Outlines
+    from vismark.jobs.prepare import Options, prepare
+
+    content = {
+        "images": [{"id": 5, "width": 80, "height": 60}],
+        "categories": [{"id": 1, "name": "circle"}, {"id": 2, "name": "square"}],
+        "annotations": [
+            {"id": n, "image_id": 5, "category_id": 1, "bbox": box, "area": 100.0, "iscrowd": 0}
+            for n, box in enumerate(([0, 0, 10, 10], [30, 30, 10, 10]), 1)
+        ],
+    }
+    found = [(2, [30, 30, 10, 10], 0.9), (1, [0, 0, 10, 10], 0.8), (1, [60, 0, 10, 10], 0.7)]
+    entries = [{"image_id": 5, "category_id": c, "bbox": box, "score": score} for c, box, score in found]
+    gt, file = write(tmp_path, content, entries)
+    prepared, _ = prepare("coco-detection", file, Options(references=gt))
+    assert prepared is not None
+    panels = registry.benchmark("coco-detection").panels(
+        prepared.references, prepared.opened.submission, {}, [("5", "")]
+    )
+    confused = next(panel for panel in panels if isinstance(panel, Bars) and panel.title == "Most confused")
+    assert [(bar.label, bar.value) for bar in confused.bars] == [("circle → square", 1.0)]
+    (sample,) = next(panel for panel in panels if isinstance(panel, Gallery)).samples
+    truth, best = sample.views
+    assert isinstance(truth, Outlines) and truth.dashed == (False, True)
+    assert isinstance(best, Outlines) and best.dashed == (True, False, True)
 
 
 def test_twins_share_their_class() -> None:

@@ -12,9 +12,20 @@ from PIL import Image
 
 from vismark.benchmarks.panels import Sample, View
 from vismark.pages import overlays
-from vismark.pages.overlays import EDGE, GREY, UNKNOWN, VOID, colour_of, data_uri, overlay, paint, segment_colours
+from vismark.pages.overlays import (
+    EDGE,
+    GREY,
+    UNKNOWN,
+    VOID,
+    colour_of,
+    data_uri,
+    outlines,
+    overlay,
+    paint,
+    segment_colours,
+)
 from vismark.problems import Missing, refuse
-from vismark.tasks import Category, Panoptic, Picture, Segment
+from vismark.tasks import Category, Detections, Panoptic, Picture, Segment
 
 CATEGORIES = (Category(10, "cat"), Category(20, "dog"), Category(30, "sky", isthing=False))
 IDS = (1, 2, 70_000, 2**24 - 1)
@@ -130,6 +141,15 @@ def test_without_a_picture_maps_lie_on_grey(kind, said):
     assert label == "truth"
     dimmed = [(GREY * (256 - overlays.VOID_STRENGTH) + value * overlays.VOID_STRENGTH) >> 8 for value in VOID]
     np.testing.assert_array_equal(pixels, np.broadcast_to(np.array(dimmed, dtype=np.uint8), (12, 16, 3)))
+
+
+def test_wrong_boxes_have_dashes() -> None:
+    boxes = np.array([[2, 2, 40, 40]], np.float32)
+    detections = Detections(boxes, np.ones(1, np.float32), np.array([10]))
+    ground = np.zeros((50, 50, 3), np.uint8)
+    solid, dashed = (outlines(ground, detections, 1.0, CATEGORIES, dashed).any(axis=2) for dashed in ((), (True,)))
+    assert solid[2:41, 2].all() and solid[2, 2:41].all()
+    assert 0.4 < dashed.sum() / solid.sum() < 0.7
 
 
 def test_data_uri_is_an_image():

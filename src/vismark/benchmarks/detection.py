@@ -163,7 +163,7 @@ class DetectionBenchmark:
         """Bars by category, precision-recall curves, confusions, error types, and the images named in `worst`."""
         images, objects, found = columns(truth, submission)
         evaluation = evaluate(images, truth.categories, objects, found, submission.kind)
-        return panels(truth, submission, evaluation, breakdown, worst, picture_of)
+        return panels(truth, submission, images, evaluation, breakdown, worst, picture_of)
 
 
 def columns(truth: DetectionTruth, submission: DetectionSubmission) -> tuple[Images, Objects, Found]:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vismark.benchmarks.panels import Bar, Bars, Curve, Curves, Gallery, Outlines, Panel, Sample
 from vismark.formats.detection_truth import DetectionTruth
 from vismark.formats.detection_write import as_prediction
 from vismark.formats.detections import DetectionSubmission
 from vismark.formats.rle import box_of, from_string
-from vismark.metrics.detection import RECALLS, Evaluation
+from vismark.metrics.detection import RECALLS, Evaluation, Images
 from vismark.tasks import RLE, Detections, Picture
 
 _THRESHOLDS = (0.5, 0.75, 0.9)
@@ -36,14 +37,22 @@ _ERRORS = {
 def panels(
     truth: DetectionTruth,
     submission: DetectionSubmission,
+    images: Images,
     evaluation: Evaluation,
     breakdown: Mapping[str, Mapping[str, float | int | None]],
     worst: Sequence[tuple[str, str]],
     picture: Callable[[DetectionTruth, str], Picture],
 ) -> list[Panel]:
-    """Bars by category, curves, confusions, error types, and the images named in `worst` (id, note)."""
+    """Bars by category, curves, confusions, error types, and the images named in `worst` (id, note).
+
+    Args:
+        images: those that `evaluation` is of.
+    """
     bars = [Bar(name, numbers["AP"], "", tuple(numbers.items())) for name, numbers in breakdown.items()]
-    samples = _Samples(truth, submission, worst, picture)
+    outcome = evaluation.outcome
+    wrong = _spread(outcome.found == -1, np.isin(submission.found.image_ids, images.ids))
+    missed = _spread(outcome.missed, np.isin(truth.image_ids, images.ids))
+    samples = _Samples(truth, submission, worst, picture, missed, wrong)
     return [
         Bars("By category", "AP of each category that occurs in the truth.", bars, scale=100, digits=1),
         _curves(evaluation),
@@ -51,7 +60,8 @@ def panels(
         _confusions(truth, submission, evaluation),
         Gallery(
             "Worst images",
-            f"Lowest AP50 first; the best predictions are drawn, twice as many as objects, {_MOST_DRAWN} at most.",
+            "Lowest AP50 first. Dashes: objects that were missed, detections that are wrong at IoU 0.50. "
+            f"The best detections are drawn, twice as many as objects, {_MOST_DRAWN} at most.",
             samples,
             tuple(truth.categories.values()),
         ),
@@ -83,7 +93,7 @@ def _confusions(truth: DetectionTruth, submission: DetectionSubmission, evaluati
     """Pairs of categories that are taken for one another most often (hotcoco, `confusion_matrix`)."""
     scores = np.sort(submission.found.scores)[::-1]
     limit = float(scores[min(len(truth.ids), len(scores)) - 1])
-    counts = np.array(evaluation.engine.confusion_matrix(iou_thr=0.5, min_score=limit)["matrix"])
+    counts = np.array(evaluation.engine.confusion_matrix(iou_thr=0.5, min_score=limit)["matrix"], np.int64)
     names = [truth.categories[id].name for id in evaluation.categories]
     pairs = counts[: len(names), : len(names)].copy()
     np.fill_diagonal(pairs, 0)
@@ -102,6 +112,8 @@ class _Samples(Sequence[Sample]):
     submission: DetectionSubmission
     chosen: Sequence[tuple[str, str]]
     picture: Callable[[DetectionTruth, str], Picture]
+    missed: NDArray[np.bool_]
+    wrong: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.chosen)
@@ -111,10 +123,11 @@ class _Samples(Sequence[Sample]):
         true = as_prediction(self.truth, id, crowds=True)
         if self.submission.kind == "boxes":
             true = dataclasses.replace(true, masks=None)
-        views = (Outlines("truth", true), Outlines("prediction", self._best(id, 2 * len(true.scores) + 1)))
+        missed = self.missed[self.truth.rows_of(self.truth.images[id].id)].tolist()
+        views = (Outlines("truth", true, tuple(missed)), self._best(id, 2 * len(missed) + 1))
         return Sample(id, note, self.picture(self.truth, id), views)
 
-    def _best(self, id: str, limit: int) -> Detections:
+    def _best(self, id: str, limit: int) -> Outlines:
         """The best detections of an image."""
         found, image = self.submission.found, self.truth.images[id]
         rows = np.flatnonzero(found.image_ids == image.id)
@@ -126,4 +139,12 @@ class _Samples(Sequence[Sample]):
             corners = np.array([box_of(from_string(one), image.height) for one in counts], np.float64).reshape(-1, 4)
         corners[:, 2:] += corners[:, :2]
         scores = found.scores[rows].astype(np.float32)
-        return Detections(corners.astype(np.float32), scores, found.category_ids[rows], masks)
+        best = Detections(corners.astype(np.float32), scores, found.category_ids[rows], masks)
+        return Outlines("prediction", best, tuple(self.wrong[rows].tolist()))
+
+
+def _spread(values: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """`values`, which are of the chosen rows, over all rows; False elsewhere."""
+    every = np.zeros(len(chosen), np.bool_)
+    every[chosen] = values
+    return every

@@ -58,10 +58,14 @@ class View:
 
 @dataclass(frozen=True)
 class Outlines:
-    """One side of a comparison: objects drawn into the picture, boxes in any case and masks where there are some."""
+    """One side of a comparison: objects drawn into the picture, boxes in any case and masks where there are some.
+
+    `dashed` says of each object whether its box is drawn with dashes: it was missed, or is wrong.
+    """
 
     label: str
     detections: Detections
+    dashed: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,8 @@ def _panels(
     bench = registry.benchmark(told.protocol.benchmark)
     problems = Problems(bench.tolerated)
     truth = read_references(bench, source(references, root), problems, told.mode)
-    opened = bench.open(Path(str(submission)), truth, problems, told.mode, None, told.protocol.settings)
+    scored = columns.get("id") or (None if told.partial else bench.requests(truth, 0).ids)
+    opened = bench.open(Path(str(submission)), truth, problems, told.mode, scored, told.protocol.settings)
     if opened is None:
         raise Refused(problems)
     breakdown = next(iter(told.breakdowns.values()), {})

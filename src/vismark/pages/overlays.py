@@ -25,7 +25,7 @@ STRENGTH = 136  # of 256: how much of a segment's colour covers the picture
 VOID, VOID_STRENGTH = (14, 16, 22), 184
 EDGE, EDGE_STRENGTH = (255, 255, 255), 208
 MASK_STRENGTH = 112  # of 256: masks may overlap
-LINE = 2  # pixels of the side of a box
+LINE, DASH = 2, 6  # pixels: breadth of the side of a box; length of a dash, and of the gap behind it
 UNKNOWN = (150, 150, 150)  # a segment of a category that the benchmark does not have
 
 _GOLDEN = 0.6180339887498949
@@ -115,12 +115,19 @@ def present(view: View | Outlines) -> set[int]:
     return {segment.category for segment in view.panoptic.segments}
 
 
-def outlines(pixels: Pixels, detections: Detections, scale: float, categories: Sequence[Category]) -> Pixels:
-    """Draw objects into a picture: masks as colour over it, boxes as lines; the best score on top.
+def outlines(
+    pixels: Pixels,
+    detections: Detections,
+    scale: float,
+    categories: Sequence[Category],
+    dashed: Sequence[bool] = (),
+) -> Pixels:
+    """Draw objects into a picture: masks as colour over it, boxes as lines or dashes; the best score on top.
 
     Args:
         pixels: uint8 RGB of shape (height, width, 3), `scale` times as large as the image that was searched.
         categories: all of the benchmark; their order gives the hues.
+        dashed: of each object whether its box has dashes; none has by default.
     """
     drawn = pixels.copy()
     order = np.argsort(detections.scores, kind="stable")
@@ -134,9 +141,23 @@ def outlines(pixels: Pixels, detections: Detections, scale: float, categories: S
     image = Image.fromarray(drawn)
     pen = ImageDraw.Draw(image)
     for row in order:
-        left, top, right, bottom = (np.asarray(detections.boxes[row], np.float64) * scale).tolist()
-        pen.rectangle((left, top, max(left, right), max(top, bottom)), outline=colours[row], width=LINE)
+        box = (np.asarray(detections.boxes[row], np.float64) * scale).tolist()
+        _draw_box(pen, box, colours[row], dashed=bool(dashed) and dashed[row])
     return np.asarray(image)
+
+
+def _draw_box(pen: ImageDraw.ImageDraw, box: Sequence[float], colour: tuple[int, int, int], *, dashed: bool) -> None:
+    left, top = box[:2]
+    right, bottom = max(left, box[2]), max(top, box[3])
+    if not dashed:
+        pen.rectangle((left, top, right, bottom), outline=colour, width=LINE)
+        return
+    for x in np.arange(left, right, 2 * DASH).tolist():
+        for y in (top, bottom):
+            pen.line((x, y, min(x + DASH, right), y), fill=colour, width=LINE)
+    for y in np.arange(top, bottom, 2 * DASH).tolist():
+        for x in (left, right):
+            pen.line((x, y, x, min(y + DASH, bottom)), fill=colour, width=LINE)
 
 
 def data_uri(pixels: Pixels, quality: int = 80) -> str:
@@ -164,7 +185,7 @@ def _laid(
     if isinstance(view, View):
         return overlay(picture, Panoptic(_nearest(view.panoptic.ids, size), view.panoptic.segments), categories)
     ground = np.full((*size, 3), GREY, dtype=np.uint8) if picture is None else picture
-    return outlines(ground, view.detections, scale, categories)
+    return outlines(ground, view.detections, scale, categories, view.dashed)
 
 
 def _nearest(ids: NDArray[Number], size: tuple[int, int]) -> NDArray[Number]:
