@@ -35,7 +35,10 @@ class Report:
 
 
 def checked(calls: dict[str, dict[str, str]], clean: dict[str, str]) -> dict[str, Report]:
-    """A report for each named call of `vismark.check`; `clean` is a valid call that warms everything up first."""
+    """A report for each named call of `vismark.check`; `clean` is a valid call that warms everything up first.
+
+    The benchmark is `coco-panoptic` where a call names no other.
+    """
     child = subprocess.run(
         [sys.executable, __file__],
         input=json.dumps({"clean": clean, "calls": calls}),
@@ -93,7 +96,7 @@ def _report(name: str, call: dict[str, str], baseline: float) -> Report:
     start = time.process_time()  # of all threads; the time on the wall depends on what else the machine does
     try:
         try:
-            problems = check("coco-panoptic", jobs=2, **call)
+            problems = check(**{"benchmark": "coco-panoptic", "jobs": 2, **call})
         except Refused as refused:
             problems = refused.problems
     except BaseException:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vismark.formats.rle import LONGEST
+from vismark.formats.rle import LONGEST, most_characters
 
 # Masks decoded at once: their numbers fit into the cache of a core.
 _BLOCK = 256
@@ -36,10 +36,11 @@ def _areas(counts: Sequence[str], pixels: NDArray[np.int64]) -> NDArray[np.int64
     # A character that is no ASCII becomes one that no mask has.
     text = "".join(counts).encode("ascii", "replace")
     codes = np.frombuffer(text, np.uint8) - np.uint8(_FIRST)
-    ends = np.cumsum(np.fromiter(map(len, counts), np.int64, len(counts)))
+    lengths = np.fromiter(map(len, counts), np.int64, len(counts))
+    ends = np.cumsum(lengths)
     strange = np.searchsorted(ends, np.flatnonzero(codes >= 2 * _MARK), side="right")
     good = np.bincount(strange, minlength=len(ends)) == 0
-    good &= np.diff(ends, prepend=0) > 0
+    good &= (lengths > 0) & (lengths <= most_characters(pixels))
     good[good] = codes[ends[good] - 1] < _MARK
     if good.all():
         return _decoded(codes, ends, pixels)

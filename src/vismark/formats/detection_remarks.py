@@ -123,7 +123,8 @@ def _check_boxes(found: Detected, truth: DetectionTruth, problems: Problems, fil
     images = sorted((image.id, image.width, image.height) for image in truth.images.values())
     ids = np.array([id for id, _, _ in images])
     sizes = np.array([size for _, *size in images], np.float64)[np.searchsorted(ids, found.image_ids)]
-    beyond = (found.boxes[:, :2] + found.boxes[:, 2:] > sizes + 1).any(axis=1)
+    with np.errstate(over="ignore"):
+        beyond = (found.boxes[:, :2] + found.boxes[:, 2:] > sizes + 1).any(axis=1)
     ordered = (found.boxes[:, 2:] > found.boxes[:, :2]).all(axis=1)
     if beyond.mean() > _MANY and ordered.mean() > 1 - _MANY / 2:
         message = f"{beyond.mean():.0%} of the boxes reach beyond their image: they look like left, top, right, bottom"

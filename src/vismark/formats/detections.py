@@ -38,6 +38,8 @@ _FEW_VALUES = 1 << 20
 _VALUES_AN_OBJECT, _BYTES_AN_OBJECT = 12, 30
 
 _Id = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+# What Python's json also writes and reads, and JSON does not know: two numbers, and halves of surrogate pairs.
+_PYTHON_ONLY = (b"NaN", b"Infinity", b"\\u")
 _FAULTS = (msgspec.DecodeError, ValueError, RecursionError)
 
 
@@ -150,7 +152,7 @@ def read_submission(
         file=path.name,
         kind=kind,
         found=found,
-        verbatim=data if tolerated or (official and (truth.defective or reader.mixed)) else None,
+        verbatim=data if tolerated or (official and (truth.defective or reader.inexact)) else None,
         ids=frozenset(map(str, np.unique(found.image_ids).tolist())),
     )
     return submission, digest_of(data)
@@ -174,7 +176,7 @@ def _split(data: bytes, problems: Problems, file: str) -> Sequence[msgspec.Raw |
     except RecursionError:
         strict_json.add_depth_fault(problems, file)
     except _FAULTS as error:
-        if b"NaN" not in data and b"Infinity" not in data:
+        if not any(mark in data for mark in _PYTHON_ONLY):
             strict_json.add_parse_fault(data, error, problems, file)
             return None
         return _split_leniently(data, problems, file)
@@ -182,7 +184,7 @@ def _split(data: bytes, problems: Problems, file: str) -> Sequence[msgspec.Raw |
 
 
 def _split_leniently(data: bytes, problems: Problems, file: str) -> list[bytes] | None:
-    """The entries of a list as Python's json reads it: NaN and Infinity, which it also writes, are numbers there."""
+    """The entries of a list as Python's json reads it, with what other readers refuse."""
     scan, items = json.JSONDecoder().raw_decode, []
     try:
         text = data.decode().strip()
@@ -234,7 +236,8 @@ class _Reader:
         self.file = file
         self.problems = problems
         self.boxed = boxed
-        self.mixed = False
+        # Whether only pycocotools itself can tell what it makes of the file: boxes beside masks, or NaN in some field.
+        self.inexact = False
         images = sorted(truth.images.values(), key=lambda image: image.id)
         self._images = np.array([image.id for image in images], np.int64)
         self._sizes = np.array([(image.height, image.width) for image in images], np.int64)
@@ -281,8 +284,23 @@ class _Reader:
         try:
             record = msgspec.json.decode(raw, type=self._record)
         except _FAULTS:
-            return None
+            return self._as_python_reads(raw, number)
         self._check_keys(bytes(raw), [record], [raw], number)
+        return record
+
+    def _as_python_reads(self, raw: msgspec.Raw | bytes, number: int) -> Any | None:
+        """One entry whose fields are sound, beside others that only Python takes for JSON; else None."""
+        try:
+            item = json.loads(bytes(raw))
+            fields = {name: item[name] for name in self._record.__struct_fields__ if name in item}
+            record = msgspec.json.decode(msgspec.json.encode(fields), type=self._record)
+        except (*_FAULTS, TypeError, AttributeError):
+            return None
+        self.inexact = True
+        if not self.examiner.official:
+            message = "a field that is not needed is no JSON: NaN, Infinity, or half of a surrogate pair"
+            fix = "Leave the field out, or write JSON (json.dump(…, allow_nan=False) shows where)."
+            self.problems.add("JSON_PARSE", message, file=self.file, where=f"/{number}", fix=fix)
         return record
 
     def _examine(self, raw: msgspec.Raw | bytes, number: int) -> None:
@@ -303,7 +321,7 @@ class _Reader:
             return
         if self.kind == "masks":
             boxes = sum(record.bbox is not UNSET for record in records)
-            self.mixed |= boxes > 0
+            self.inexact |= boxes > 0
             if quotes == 2 * (texts + boxes):
                 return
         for number, raw in enumerate(part, start):

@@ -50,6 +50,8 @@ def checked_runs(mask: Rle, size: tuple[int, int] | None) -> NDArray[np.int64]:
         RleFault: the size is not that of the image, or the runs do not fill it exactly.
     """
     height, width = _size(mask.size, size)
+    if isinstance(mask.counts, str) and len(mask.counts) > most_characters(height * width):
+        raise RleFault("RLE_COUNTS", "the string holds more runs than the mask has pixels", "Encode the mask again.")
     runs = from_string(mask.counts) if isinstance(mask.counts, str) else _from_list(mask.counts)
     if runs.size and int(runs.min()) < 0:
         raise RleFault("RLE_COUNTS", "a run has a negative length", "Encode the mask again.")
@@ -60,6 +62,11 @@ def checked_runs(mask: Rle, size: tuple[int, int] | None) -> NDArray[np.int64]:
         message = f"the runs sum to {total:,} pixels, the mask has {height}×{width} = {height * width:,}"
         raise RleFault("RLE_COUNTS", message, "Encode the mask again; it is cut, or of another size.")
     return runs
+
+
+def most_characters(pixels: Any) -> Any:
+    """The length of the longest string that an encoder makes of a mask of so many pixels (an integer or an array)."""
+    return LONGEST * (pixels + 2)
 
 
 def from_string(text: str) -> NDArray[np.int64]:
