@@ -7,13 +7,13 @@ import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vismark
+from damage import damage, edits, json_values, places
 from panoptic_builder import Case, build
 from vismark.benchmarks.panoptic_match import Matched
 from vismark.jobs.prepare import Options, prepare
@@ -45,24 +45,6 @@ def examine(case: Case, mode: str) -> dict[str, Matched]:
         assert one.code and one.message
         assert all(c.isprintable() for c in f"{one}{one.value}"), one
     return found
-
-
-json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.sampled_from([0, 1, 2, 139, 285, 187, 2**24, 2**53, 2**63, 2**64, 10**400, "139", "000000000285.png", ".."])
-    | st.floats()
-    | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path of every value inside `value`."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path] * bool(path) + [place for key, one in inner for place in places(one, (*path, key))]
 
 
 @settings(max_examples=150, deadline=None)
@@ -108,19 +90,6 @@ def test_json_of_one_image_leaves_the_others_alone(case: Case, data: st.DataObje
         case.submission.write_text(json.dumps(case.prediction))
     if found and content["annotations"][0].get("image_id") not in (285, 632):  # then it takes their place
         assert {id: found[id].stats for id in UNTOUCHED} == {id: clean[id].stats for id in UNTOUCHED}
-
-
-edits = st.lists(
-    st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 4), st.binary(max_size=6)), min_size=1, max_size=4
-)
-
-
-def damage(data: bytes, changes: list[tuple[float, int, bytes]]) -> bytes:
-    """Replace, at places between 0 and 1, so many bytes by others."""
-    for place, removed, added in changes:
-        start = int(place * len(data))
-        data = data[:start] + added + data[start + removed :]
-    return data
 
 
 @settings(max_examples=150, deadline=None)
