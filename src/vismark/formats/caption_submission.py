@@ -174,6 +174,8 @@ class CaptionReader:
         if len(text) > LONGEST:
             message = f"the caption has {len(text):,} characters; more than {LONGEST:,} describe no image"
             add("SUB_CAPTION_LENGTH", message, "Did generation run away?", at="/caption", value=text)
+            if "SUB_CAPTION_LENGTH" not in self.findings.problems.demote:
+                return None  # or it would be tokenised before it is refused
         found = None if markup else _MARKUP.search(text)
         if found:
             message, fix = "markup is left in the caption and would count as words", "Replace tags by their phrases."
