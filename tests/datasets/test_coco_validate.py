@@ -421,6 +421,50 @@ def test_all_defects_at_once(tmp_path: Path) -> None:
     assert {(one.code, one.where) for one in validate(path)} == planted
 
 
+def test_all_defects_of_a_real_panoptic_file_at_once(tmp_path: Path) -> None:
+    if not (SAMPLES / "panoptic_sample").is_dir():
+        pytest.skip("the official sample panoptic_sample is not here")
+    assert_all_panoptic_defects(SAMPLES / "panoptic_sample" / "panoptic_examples.json", tmp_path)
+
+
+def test_all_panoptic_defects_at_once(tmp_path: Path) -> None:
+    """The same defects in shapes, for a clone without the official files."""
+    assert_all_panoptic_defects(ensure() / "annotations" / "panoptic_val.json", tmp_path)
+
+
+def assert_all_panoptic_defects(source: Path, folder: Path) -> None:
+    """Break a panoptic file and its PNGs in nine places; the findings that must come of it, and no others."""
+    content = json.loads(source.read_bytes())
+    masks = folder / "broken"
+    shutil.copytree(source.with_suffix(""), masks, copy_function=shutil.copyfile)
+    entries = content["annotations"]
+    number = max(range(len(entries)), key=lambda n: len(entries[n]["segments_info"]))
+    other = (number + 1) % len(entries)
+    segments = entries[number]["segments_info"]
+    segments[0]["category_id"] = 999
+    segments[1]["area"] += 1
+    del segments[2]["iscrowd"]
+    segments[3]["bbox"] = [1, 2, 3]
+    segments.append({"id": 16_000_000, "category_id": segments[1]["category_id"], "area": 1, "bbox": [0, 0, 1, 1]})
+    segments[-1]["iscrowd"] = 1
+    (masks / entries[other]["file_name"]).write_bytes(b"\xff\xd8 a JPEG")
+    content["images"].append(copy.deepcopy(content["images"][0]))
+    content["categories"].append(copy.deepcopy(content["categories"][0]))
+    where = f"/annotations/{number}/segments_info"
+    planted = {
+        ("CATEGORY_UNKNOWN", f"{where}/0/category_id"),
+        ("AREA_MISMATCH", f"/annotations/{number}"),
+        ("ISCROWD", f"{where}/2"),
+        ("BBOX_FORMAT", f"{where}/3/bbox"),
+        ("SEG_NOT_IN_PNG", f"/annotations/{number}"),
+        ("PNG_FORMAT", f"/annotations/{other}"),
+        ("IMAGE_ID_DUP", f"/images/{len(content['images']) - 1}/id"),
+        ("CATEGORY_DUP", f"/categories/{len(content['categories']) - 1}/id"),
+        ("CATEGORY_DUP", f"/categories/{len(content['categories']) - 1}/name"),
+    }
+    assert {(one.code, one.where) for one in validate(write(folder, content, "broken.json"))} == planted
+
+
 def plant(content: Any) -> set[tuple[str, str]]:
     """Break an instances file in ten places; the findings that must come of it."""
     entries, pictures = content["annotations"], content["images"]
