@@ -445,8 +445,8 @@ def assert_all_panoptic_defects(source: Path, folder: Path) -> None:
     segments[1]["area"] += 1
     del segments[2]["iscrowd"]
     segments[3]["bbox"] = [1, 2, 3]
-    segments.append({"id": 16_000_000, "category_id": segments[1]["category_id"], "area": 1, "bbox": [0, 0, 1, 1]})
-    segments[-1]["iscrowd"] = 1
+    thing = next(one["id"] for one in content["categories"] if one["isthing"])
+    segments.append({"id": 16_000_000, "category_id": thing, "area": 1, "bbox": [0, 0, 1, 1], "iscrowd": 0})
     (masks / entries[other]["file_name"]).write_bytes(b"\xff\xd8 a JPEG")
     content["images"].append(copy.deepcopy(content["images"][0]))
     content["categories"].append(copy.deepcopy(content["categories"][0]))

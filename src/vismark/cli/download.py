@@ -46,21 +46,24 @@ def download(
         raise Usage("--bundle collects from the sources; --mirror is for the site that the bundle was taken to.")
     place = bundle if bundle is not None else root
     wanted = plan(names, root=place, images=images, split=split, packed=bundle is not None)
-    if as_json:
-        show.json(wanted)
-    else:
-        for note in wanted.notes:
-            show.note(note)
+    for note in wanted.notes:
+        show.note(note)
+    if not as_json:
         print_plan(wanted)
     if dry_run:
+        if as_json:
+            show.json(wanted)
         if wanted.left:
             raise Missing(f"{len(wanted.left)} file(s) are not here: the same command without --dry-run fetches them.")
         return
     if bundle is not None:
-        collected = collect(names, bundle, images=images, split=split, tell=show.note)
-        typer.echo(f"{bundle}: {len(collected)} files; there: vismark download {' '.join(names)} --mirror {bundle}")
+        collect(names, bundle, images=images, split=split, tell=show.note)
+        show.note(f"There: vismark download {' '.join(names)} --mirror {bundle}")
     elif wanted.left:
         job(names, root=root, images=images, split=split, mirror=mirror, tell=show.note)
+    if as_json:
+        show.json(plan(names, root=place, images=images, split=split, packed=bundle is not None))
+    elif wanted.items:
         typer.echo(f"{wanted.root}: everything is here")
 
 
@@ -81,5 +84,6 @@ def print_plan(wanted: Plan) -> None:
         table.add_row(item.file.path, f"{item.bytes:,}" if item.bytes else "unknown", digest, item.state)
     show.console().print(table)
     unknown = f", and {wanted.unknown} of unknown size" if wanted.unknown else ""
+    plural = "s" * (len(wanted.left) != 1)
     free = f"; {free_bytes(Path(wanted.root)):,} bytes are free there" if wanted.left else ""
-    typer.echo(f"to fetch: {wanted.bytes:,} bytes in {len(wanted.left)} files{unknown}{free}")
+    typer.echo(f"to fetch: {wanted.bytes:,} bytes in {len(wanted.left)} file{plural}{unknown}{free}")

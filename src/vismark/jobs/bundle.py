@@ -37,8 +37,6 @@ def bundle(
     """
     target = Path(folder)
     wanted = plan(names, root=target, images=images, split=split, packed=True)
-    for note in wanted.notes:
-        tell(note)
     need_room(target, wanted.bytes)
     pins: dict[str, Pin] = {}
 

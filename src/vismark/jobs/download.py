@@ -55,8 +55,6 @@ def download(
     """
     wanted = plan(names, root=root, images=images, split=split)
     folder = Path(wanted.root)
-    for note in wanted.notes:
-        tell(note)
     need_room(folder, int(wanted.bytes * (1 + _GROWTH)))
     source = Mirror(mirror) if mirror is not None else None
     each(wanted.left, lambda item, bar: _bring(item, folder, source, tell, bar), wanted.bytes)
