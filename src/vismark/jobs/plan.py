@@ -91,6 +91,7 @@ def plan(
             notes.append(f"{name}: drawn from a seed on first use; nothing to download")
             continue
         found = _wanted(card, folder, images, split)
+        notes += [f"{name}: {path} has no download: make it or put it there" for path in _homemade(card, folder)]
         if not found:
             notes.append(f"{name}: nothing to download")
         for file, needed in found:
@@ -172,6 +173,19 @@ def _of_benchmark(
             if own:
                 found.append((file, tuple(dict.fromkeys(own))))
     return found
+
+
+def _homemade(card: Card | Variant, root: Path) -> list[str]:
+    """References of a benchmark that are not here and come with no data set: statistics of pictures, for instance."""
+    if not isinstance(card, BenchmarkCard):
+        return []
+    known = datasets(card)
+    provided = {path for one in known for file in one.files for paths in file.provides.values() for path in paths}
+    return [
+        path
+        for path in card.references.values()
+        if path and not (root / path).exists() and not any(sources_of(path, one, root) & provided for one in known)
+    ]
 
 
 def _of_dataset(card: DatasetCard, images: bool, split: str | None) -> list[tuple[File, tuple[str, ...]]]:
