@@ -102,6 +102,16 @@ def test_any_split_and_order_of_merging_equals_one_pass(seed: int, sizes: list[i
         np.testing.assert_allclose(found.sigma, np.cov(x.astype(np.float64), rowvar=False), rtol=0, atol=1e-11)
 
 
+def test_taking_a_part_out_is_the_reverse_of_merging() -> None:
+    x = features(90, 8, 3)
+    found, expected = Moments.of(x).without(Moments.of(x[20:50])), Moments.of(np.delete(x, np.s_[20:50], axis=0))
+    assert found.n == 60
+    np.testing.assert_allclose(found.mean, expected.mean, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.sigma, expected.sigma, rtol=0, atol=1e-11)
+    with pytest.raises(ValueError, match="no features are left"):
+        Moments.of(x).without(Moments.of(x))
+
+
 def test_few_images_are_the_limit_of_a_vanishing_full_rank_part() -> None:
     """Covariances of rank n − 1, with a little of everything added, come back to the exact value as that goes to 0."""
     x, y = features(20, 50, 1), features(30, 50, 2)

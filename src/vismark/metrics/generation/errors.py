@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vismark.metrics.generation.frechet import Gaussian, frechet
-from vismark.metrics.generation.moments import Moments, merged
+from vismark.metrics.generation.moments import Moments
 
 GROUPS = 10
 _POINTS = 15
@@ -41,10 +41,12 @@ def frechet_interval(features: NDArray[np.floating], reference: Gaussian) -> tup
     n, d = features.shape
     if n * (GROUPS - 1) // GROUPS <= d:
         return None
-    parts = [Moments.of(features[np.sort(group)]) for group in left_out(n)]
-    without = [merged(part for other, part in enumerate(parts) if other != number) for number in range(GROUPS)]
-    values = np.array([frechet(Gaussian.of_moments(one), reference) for one in without])
-    return jackknife(frechet(Gaussian.of_moments(merged(parts)), reference), values)
+    whole = Moments.of(features)
+    without = [
+        frechet(Gaussian.of_moments(whole.without(Moments.of(features[np.sort(group)]))), reference)
+        for group in left_out(n)
+    ]
+    return jackknife(frechet(Gaussian.of_moments(whole), reference), np.array(without))
 
 
 def interval(measure: Callable[[NDArray[np.intp]], float], n: int) -> tuple[float, float]:

@@ -20,10 +20,9 @@ def adm(logits: NDArray[np.float32], chunk: int = ADM_CHUNK) -> float:
     Softmax in float32; a short last chunk counts like a whole one. Not a number when a probability underflows to 0,
     as there. Samples sorted by class make the score meaningless; see `order_matters`.
     """
-    probabilities = _softmax(np.asarray(logits, dtype=np.float32))
     scores = []
-    for start in range(0, len(probabilities), chunk):
-        part = probabilities[start : start + chunk]
+    for start in range(0, len(logits), chunk):
+        part = _softmax(np.asarray(logits[start : start + chunk], dtype=np.float32))
         with np.errstate(divide="ignore", invalid="ignore"):
             divergence = part * (np.log(part) - np.log(part.mean(axis=0, keepdims=True)))
         scores.append(np.exp(divergence.sum(axis=1).mean()))
@@ -49,10 +48,12 @@ def torch_fidelity(logits: NDArray[np.floating], splits: int = 10, shuffle: bool
 
 def tokenizer(logits: NDArray[np.floating]) -> float:
     """As the tokenizer evaluators of 1d-tokenizer 942a96f and MaskBit 5ea3d73: all images at once, float64."""
-    p = _softmax(np.asarray(logits, dtype=np.float64))
-    total = p.sum(axis=0)
-    own = (p * np.log(p + 1e-16)).sum()
-    return float(np.exp((own - (total * np.log(total / len(p) + 1e-16)).sum()) / len(p)))
+    n, total, own = len(logits), np.zeros(logits.shape[1]), 0.0
+    for start in range(0, n, ADM_CHUNK):
+        p = _softmax(np.asarray(logits[start : start + ADM_CHUNK], dtype=np.float64))
+        total += p.sum(axis=0)
+        own += float((p * np.log(p + 1e-16)).sum())
+    return float(np.exp((own - (total * np.log(total / n + 1e-16)).sum()) / n))
 
 
 def order_matters(logits: NDArray[np.floating], chunk: int = ADM_CHUNK) -> float:

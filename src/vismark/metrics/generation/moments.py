@@ -58,6 +58,20 @@ class Moments:
         spread = np.outer(shift, shift * (self.n * other.n / n))
         return Moments(n, self.mean + shift * (other.n / n), self.scatter + other.scatter + spread)
 
+    def without(self, part: Moments) -> Moments:
+        """The moments of the set when a part of it is taken out: the reverse of `merge`.
+
+        Raises:
+            ValueError: nothing would be left.
+        """
+        n = self.n - part.n
+        if n < 1:
+            raise ValueError("no features are left")
+        mean = (self.mean * self.n - part.mean * part.n) / n
+        shift = part.mean - mean
+        spread = np.outer(shift, shift * (n * part.n / self.n))
+        return Moments(n, mean, self.scatter - part.scatter - spread)
+
     @property
     def sigma(self) -> NDArray[np.float64]:
         """The covariance with divisor n − 1, as every official tool takes it.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Rows = NDArray[np.floating]
 Flags = NDArray[np.bool_]
 
-_BLOCK = 1024
+_BLOCK = 2048
 
 
 class PrecisionRecall(NamedTuple):
@@ -63,13 +63,13 @@ def balls(generated: Rows, real: Rows, k: int = 5) -> Balls:
     Raises:
         ValueError: a set has k images or fewer.
     """
-    x, y = np.asarray(generated, np.float64), np.asarray(real, np.float64)
-    around_x, around_y = squared_radii(x, k), squared_radii(y, k)
+    x, y = generated, real
+    around_x, around_y = squared_radii(x, k, np.float64), squared_radii(y, k, np.float64)
     counts = np.zeros(len(x), dtype=np.int64)
     recalled, hit = np.zeros(len(y), np.bool_), np.zeros(len(y), np.bool_)
     for rows in _pieces(len(x)):
         for columns in _pieces(len(y)):
-            distances = _distances(x[rows], y[columns])
+            distances = _distances(x[rows].astype(np.float64), y[columns].astype(np.float64))
             within = distances < around_y[columns]
             counts[rows] += within.sum(axis=1)
             hit[columns] |= within.any(axis=0)
@@ -77,8 +77,8 @@ def balls(generated: Rows, real: Rows, k: int = 5) -> Balls:
     return Balls(float((counts > 0).mean()), float(recalled.mean()), float(counts.mean() / k), float(hit.mean()))
 
 
-def squared_radii(points: Rows, k: int) -> Rows:
-    """The squared distance from each row to its k-th nearest other row, shape (n,).
+def squared_radii(points: Rows, k: int, dtype: Any = None) -> Rows:
+    """The squared distance from each row to its k-th nearest other row, shape (n,), in the precision of `dtype`.
 
     An exact copy of a row is another row: with k copies the radius is 0.
 
@@ -89,10 +89,11 @@ def squared_radii(points: Rows, k: int) -> Rows:
         raise ValueError(f"the {k}-th neighbour needs more than {k} images; there are {len(points)}")
     pieces = list(_pieces(len(points)))
     # Of each row the k + 1 smallest so far, itself among them.
-    nearest = np.full((len(points), k + 1), np.inf, dtype=points.dtype)
+    dtype = dtype or points.dtype
+    nearest = np.full((len(points), k + 1), np.inf, dtype=dtype)
     for number, rows in enumerate(pieces):
         for columns in pieces[number:]:
-            distances = _distances(points[rows], points[columns])
+            distances = _distances(points[rows].astype(dtype, copy=False), points[columns].astype(dtype, copy=False))
             if rows == columns:
                 np.fill_diagonal(distances, 0)
             else:
@@ -104,26 +105,24 @@ def squared_radii(points: Rows, k: int) -> Rows:
 
 def covered(x: Rows, y: Rows, around_x: Rows, around_y: Rows) -> tuple[Flags, Flags]:
     """Which rows of `x` lie in a ball around a row of `y`, and the reverse; `around_…` are squared radii, ≤ counts."""
+    inside, recalled = np.zeros(len(x), np.bool_), np.zeros(len(y), np.bool_)
     # Large balls first: they settle most rows at once.
     by_x, by_y = np.argsort(-around_x, kind="stable"), np.argsort(-around_y, kind="stable")
-    x, y, around_x, around_y = x[by_x], y[by_y], around_x[by_x], around_y[by_y]
-    inside, recalled = np.zeros(len(x), np.bool_), np.zeros(len(y), np.bool_)
 
-    def look(rows: Any, columns: Any) -> None:
+    def look(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> None:
         distances = _distances(x[rows], y[columns])
         inside[rows] |= (distances <= around_y[columns]).any(axis=1)
         recalled[columns] |= (distances <= around_x[rows, None]).any(axis=0)
 
-    for columns in _pieces(len(y)):
-        for rows in _pieces(len(x)):
-            open_rows, open_columns = _open(inside, rows), _open(recalled, columns)
-            tall, wide = rows.stop - rows.start, columns.stop - columns.start
-            if open_rows.size * wide + tall * open_columns.size < tall * wide:
+    for columns in (by_y[piece] for piece in _pieces(len(y))):
+        for rows in (by_x[piece] for piece in _pieces(len(x))):
+            open_rows, open_columns = rows[~inside[rows]], columns[~recalled[columns]]
+            if open_rows.size * columns.size + rows.size * open_columns.size < rows.size * columns.size:
                 look(open_rows, columns)
                 look(rows, open_columns)
             else:
                 look(rows, columns)
-    return inside[np.argsort(by_x)], recalled[np.argsort(by_y)]
+    return inside, recalled
 
 
 def nearest(queries: Rows, points: Rows, k: int) -> tuple[NDArray[np.intp], Rows]:
@@ -131,11 +130,6 @@ def nearest(queries: Rows, points: Rows, k: int) -> tuple[NDArray[np.intp], Rows
     distances = np.concatenate([_distances(queries, points[piece]) for piece in _pieces(len(points))], axis=1)
     found = np.argsort(distances, axis=1, kind="stable")[:, :k]
     return found, np.sqrt(np.take_along_axis(distances, found, axis=1))
-
-
-def _open(settled: Flags, piece: slice) -> NDArray[np.intp]:
-    """The rows of a piece that are not settled yet."""
-    return np.flatnonzero(~settled[piece]) + np.intp(piece.start)
 
 
 def _pieces(n: int) -> Iterator[slice]:
