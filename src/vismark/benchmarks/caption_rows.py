@@ -39,7 +39,7 @@ class WordStep:
         self.meteor = "METEOR" in metrics
         # Large pieces: every piece takes all captions along to its process.
         name = "caption-rows-meteor" if self.meteor else "caption-rows"
-        self.about = About(name, version=1, record=Worded, batch=256, workers="processes")
+        self.about = About(name, version=1, record=Worded, batch=1024, workers="processes")
 
     def ids(self, opened: Opened[CaptionSubmission], truth: CaptionTruth) -> Sequence[str]:
         """Every sample that is scored."""
