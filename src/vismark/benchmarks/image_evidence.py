@@ -18,7 +18,7 @@ from vismark.instruments.base import Absent
 
 _NONE = Surveyed(FolderImages(Path(), {}, {}, links=False), (), {})
 # Metric → the statistics that serve it; every other metric but the Inception Scores needs real images.
-_STATISTICS = {"FID": "pool", "FID_infinity": "pool", "sFID": "spatial"}
+_STATISTICS = {"FID": "pool", "rFID": "pool", "FID_infinity": "pool", "sFID": "spatial"}
 
 
 def feature_steps(

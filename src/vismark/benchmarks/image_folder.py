@@ -48,7 +48,7 @@ def open_named(
     known: Collection[str],
     wanted: Collection[str] | None,
     problems: Problems,
-    sizes: Mapping[str, tuple[int, int]] | None = None,
+    size: tuple[int, int] | None = None,
 ) -> ImageSubmission | None:
     """A submission whose images are named after the questions; what is missing or unknown is found."""
     images = open_images(path, problems)
@@ -71,7 +71,7 @@ def open_named(
     if not answers:
         problems.add("SUB_EMPTY", "holds no image that answers a question", file=images.name)
         return None
-    return ImageSubmission(survey(images, problems, size=sizes, wanted=answers))
+    return ImageSubmission(survey(images, problems, size=size, wanted=answers))
 
 
 class ImageWriter:

@@ -64,13 +64,17 @@ class ImageReferences:
 
 
 def read_image_references(
-    path: Path | None, statistics: Mapping[str, Path], problems: Problems
+    path: Path | None,
+    statistics: Mapping[str, Path],
+    problems: Problems,
+    size: tuple[int, int] | None = None,
 ) -> ImageReferences | None:
     """The references at `path`; None with errors in `problems`.
 
     Args:
         path: an ADM reference batch (images and statistics in one ``.npz``), a statistics file, or images of any kind.
         statistics: treatment → statistics file of features behind it.
+        size: the (height, width) that every image must have, where pixels are compared.
     """
     try:
         known = {treatment: read_statistics(Npz(file)) for treatment, file in statistics.items()}
@@ -79,7 +83,7 @@ def read_image_references(
             npz = Npz(path)
             known |= {"tf1": read_statistics(npz), "tf1-spatial": read_statistics(npz, "_s")}
             images = "arr_0" in npz.headers or known["tf1"] is None
-        surveyed = survey(open_set(path, links=True), problems, prefix="REF") if path and images else None
+        surveyed = survey(open_set(path, links=True), problems, size=size, prefix="REF") if path and images else None
     except Refused as refused:
         problems.extend(refused.problems)
         return None

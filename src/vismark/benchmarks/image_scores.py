@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float32]
 
 # Treatment of the input → what the names of its metrics end in.
-ENDINGS = {"tf1": "", "half-pixel": "_pytorch", "clean": "_clean"}
+ENDINGS = {"tf1": "", "tf1-float64": "_float64", "half-pixel": "_pytorch", "clean": "_clean"}
+# Names of the field for what the evaluators of tokenizers measure, whose network works in float64.
+_FLOAT64 = ("rFID", "IS_tokenizer")
 
 _K = 3
 _SHOWN, _NEIGHBOURS = 12, 4
@@ -154,6 +156,7 @@ class Sides:
 
 METRICS: dict[str, Callable[[Sides], Number]] = {
     "FID": lambda sides: sides.distance("pool"),
+    "rFID": lambda sides: sides.distance("pool"),
     "sFID": lambda sides: sides.distance("spatial"),
     "FID_infinity": lambda sides: sides.infinity(),
     "IS": lambda sides: sides.score(inception_score.adm),
@@ -169,6 +172,8 @@ METRICS: dict[str, Callable[[Sides], Number]] = {
 
 def treatment_of(metric: str) -> str:
     """The treatment of the input behind a metric of `METRICS`, by the ending of its name."""
+    if metric in _FLOAT64:
+        return "tf1-float64"
     return next((one for one, ending in ENDINGS.items() if ending and metric.endswith(ending)), "tf1")
 
 

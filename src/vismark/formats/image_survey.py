@@ -16,8 +16,6 @@ from vismark.runtime.digests import digest_of, digest_of_parts
 from vismark.runtime.parallel import chunks, default_jobs, map_chunks
 from vismark.runtime.progress import Bar
 
-Size = tuple[int, int] | Mapping[str, tuple[int, int]] | None
-
 _CHUNK = 64
 # Names that are listed one by one in a finding.
 _SHOWN = 10
@@ -41,7 +39,7 @@ def survey(
     images: ImageSet,
     problems: Problems,
     *,
-    size: Size = None,
+    size: tuple[int, int] | None = None,
     prefix: str = "SUB",
     wanted: Collection[str] | None = None,
     jobs: int | None = None,
@@ -49,18 +47,18 @@ def survey(
     """Look at every image.
 
     Args:
-        size: the (height, width) that each must have, or that of each by id.
+        size: the (height, width) that each must have.
         prefix: of the codes of the findings.
         wanted: only these ids.
     """
     ids = [id for id in images.ids if wanted is None or id in wanted]
     digests: dict[str, str] = {}
     found: dict[str, Problems] = {}
-    if isinstance(images, ArrayImages) and isinstance(size, tuple):
+    if isinstance(images, ArrayImages) and size is not None:
         _check_array(images, size, problems, prefix)
 
     def work(part: Sequence[str]) -> list[tuple[str, str, Problems]]:
-        return [_look(images, id, size.get(id) if isinstance(size, Mapping) else size, prefix) for id in part]
+        return [_look(images, id, size, prefix) for id in part]
 
     with Bar(f"looking at {images.name}", len(ids)) as bar:
         for looked in map_chunks(work, chunks(ids, _CHUNK), jobs=jobs or default_jobs()):
