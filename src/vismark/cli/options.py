@@ -55,6 +55,11 @@ Shard = Annotated[
     typer.Option(help="I/N: only every N-th sample from the I-th; by default from SLURM_ARRAY_TASK_ID or RANK."),
 ]
 
+Engine = Annotated[
+    str | None,
+    typer.Option(help="dask or ray: networks run on the workers of a cluster; dask=tcp://HOST:8786 joins one."),
+]
+
 Settings = Annotated[list[str] | None, typer.Option("--set", help="A setting, name=value; may be repeated.")]
 Instruments = Annotated[
     list[str] | None, typer.Option("--instrument", help="Measure with this instrument, see `vismark list instruments`.")

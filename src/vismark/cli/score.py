@@ -103,6 +103,7 @@ def measure(
     metrics: Annotated[str | None, typer.Option(help="Only what these need, comma-separated.")] = None,
     step: Annotated[str | None, typer.Option(help="Only this step.")] = None,
     shard: options.Shard = None,
+    engine: options.Engine = None,
     instruments: options.Instruments = None,
     weights: options.Weights = None,
     settings: options.Settings = None,
@@ -134,6 +135,7 @@ def measure(
         metrics=metrics.split(",") if metrics else None,
         step=step,
         shard=shard,
+        engine=engine,
         tools=options.tools(instruments, weights, settings, root, device, dtype, batch_size),
         output=output,
     )

@@ -105,6 +105,10 @@ class ArrayImages:
     classes: Mapping[str, str]
     encoded: bool = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To another process only the path goes; it maps the file itself."""
+        return _array, (self.path,)
+
     @property
     def name(self) -> str:
         """Name of the file."""

@@ -59,7 +59,6 @@ class ShapesFeatures:
         departs: always "": there is one file of weights, and one precision.
     """
 
-    batch = 64
     departs = ""
 
     def __init__(self, card: InstrumentCard, tools: Tools, treatment: Treatment = "tf1") -> None:
@@ -67,6 +66,7 @@ class ShapesFeatures:
         self.card = card
         self.tools = tools
         self.treatment = treatment
+        self.batch = tools.batch_size or 64
 
     def treated(self, treatment: Treatment) -> ShapesFeatures:
         """The same network behind another treatment."""

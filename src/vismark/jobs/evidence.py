@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from vismark.benchmarks.base import Evidence, Mode, Opened, Step
 from vismark.problems import Problems, refuse
 from vismark.results import code_digest, versions
+from vismark.runtime.cluster import Engine, map_on
 from vismark.runtime.digests import digest_of
 from vismark.runtime.folders import cache_root
 from vismark.runtime.journal import Journal, Locked
 from vismark.runtime.parallel import chunks, map_chunks
 from vismark.runtime.progress import Bar
 from vismark.runtime.shards import Shard
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a worker needs to measure a piece."""
+
+    step: Step
+    submission: Any
+    references: Any
+
+    def __call__(self, piece: Sequence[str]) -> Sequence[Evidence]:
+        return self.step.run(self.submission, self.references, piece)
 
 
 class Measurement:
@@ -34,11 +48,14 @@ class Measurement:
         self.key = digest_of([self.about.name, self.about.version, made_by, inputs])
         self.ids = step.ids(opened, references)
 
-    def records(self, jobs: int, *, keep: bool = True, shard: Shard | None = None) -> list[Evidence]:
+    def records(
+        self, jobs: int, *, keep: bool = True, shard: Shard | None = None, engine: Engine | None = None
+    ) -> list[Evidence]:
         """The evidence of all samples (of those of `shard`), in order: what the journals hold, and the rest anew.
 
         Args:
             keep: whether arithmetic is journaled, too.
+            engine: the cluster whose workers measure, where instruments do.
 
         Raises:
             Refused: another process measures the same with an instrument now.
@@ -50,7 +67,7 @@ class Measurement:
         journal = self._opened(shard or Shard()) if keep and left else None
         try:
             with Bar(f"measuring {self.about.name}", len(wanted), len(found)) as bar:
-                for records in self._measure(left, jobs):
+                for records in self._measure(left, jobs, engine):
                     if journal:
                         journal.append(records)
                     found.update({record.id: record for record in records})
@@ -66,13 +83,11 @@ class Measurement:
             for journal in self._journals():
                 journal.remove()
 
-    def _measure(self, ids: Sequence[str], jobs: int) -> Iterator[Sequence[Evidence]]:
-        submission = self.opened.submission
-
-        def work(piece: Sequence[str]) -> Sequence[Evidence]:
-            return self.step.run(submission, self.references, piece)
-
+    def _measure(self, ids: Sequence[str], jobs: int, engine: Engine | None) -> Iterator[Sequence[Evidence]]:
+        work = _Work(self.step, self.opened.submission, self.references)
         pieces = chunks(ids, self.about.batch)
+        if engine is not None and self.dear:
+            return map_on(engine, work, pieces, jobs)
         if self.about.workers == "alone":
             return map(work, pieces)
         return map_chunks(work, pieces, jobs=jobs, workers=self.about.workers)

@@ -12,6 +12,7 @@ from vismark.instruments.base import Tools
 from vismark.jobs.evidence import problems_of
 from vismark.jobs.prepare import Options, Prepared, References, prepare
 from vismark.problems import Refused, Usage
+from vismark.runtime.cluster import engine as parse_engine
 from vismark.runtime.parallel import default_jobs
 from vismark.runtime.shards import Shard
 from vismark.runtime.shards import shard as parse_shard
@@ -39,6 +40,7 @@ def measure(
     step: str | None = None,
     shard: str | None = None,
     tools: Tools | None = None,
+    engine: str | None = None,
     output: str | Path | None = None,
 ) -> list[Measured]:
     """Run a benchmark's measuring steps; `score` of the same submission then takes their evidence from the cache.
@@ -49,6 +51,7 @@ def measure(
         shard: ``I/N``: only every N-th sample from the I-th; by default that of a SLURM array or torchrun. The shards
             share `VISMARK_CACHE`.
         tools: the instruments to measure with, their weights and device.
+        engine: ``dask`` or ``ray``, with ``=ADDRESS`` to join a cluster that runs; its workers see the same paths.
         output: a file for the evidence in a format that `score` takes, and that others can read, where a step has one.
 
     Raises:
@@ -57,18 +60,18 @@ def measure(
         Usage: there is no such benchmark or step; or a file is wanted of a shard, or of steps that have no format.
     """
     options = Options(references, root, protocol, mode, partial, jobs, metrics, tools or Tools())
-    prepared, problems = prepare(benchmark, Path(submission), options)
+    prepared, problems = prepare(benchmark, Path(submission).absolute(), options)
     if prepared is None:
         raise Refused(problems)
     known = [one.about.name for one in prepared.measurements]
     if step is not None and step not in known:
         raise Usage(f"{benchmark} has no step {step!r}; it has {', '.join(known) or 'none'}.")
-    part, made = parse_shard(shard), []
+    part, cluster, made = parse_shard(shard), parse_engine(engine), []
     if output is not None:
         _check_export(prepared, part)
     for measurement in prepared.measurements:
         if step in (None, measurement.about.name) and not (measurement.dear and problems.errors):
-            records = measurement.records(jobs or default_jobs(), shard=part)
+            records = measurement.records(jobs or default_jobs(), shard=part, engine=cluster)
             problems.extend(problems_of(records))
             if output is not None and hasattr(measurement.step, "export") and not problems.errors:
                 measurement.step.export(Path(output), prepared.opened, records)
