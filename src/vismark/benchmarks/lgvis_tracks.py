@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from vismark.benchmarks.base import About, Evidence, Mode, Opened
-from vismark.benchmarks.vicas_truth import VicasTruth
+from vismark.benchmarks.vicas_truth import VicasTruth, parts
 from vismark.formats.lgvis import MaskReader, Track, read_content
 from vismark.formats.rle import empty_mask, is_sound
 from vismark.formats.strict_json import read_bytes
@@ -91,14 +91,9 @@ class TrackStep:
             value, data = content
             digest = digest_of(data)
             reader = MaskReader(video, id, f"{id}.json", problems, self.official)
-            wanted = submission.wanted[id]
-            tracks = reader.tracks(value, wanted)
-            true = _true_tracks(video, wanted, reference.name, problems)
-            rows = tuple(
-                self._row(number, found, true[number], video, id, problems)
-                for number, found in tracks.items()
-                if found is not None and number in true
-            )
+            tracks = reader.tracks(value, submission.wanted[id])
+            true = _true_tracks(video, submission.wanted[id], reference.name, problems)
+            rows = tuple(self._rows(tracks, true, video, id, problems)) if true is not None else ()
         return VideoRows(
             id=id,
             digest=digest,
@@ -107,18 +102,35 @@ class TrackStep:
             rows=rows,
         )
 
-    def _row(
+    def _rows(
         self,
-        number: int,
-        found: Sequence[Track],
-        true: Sequence[Sequence[Mask]],
+        tracks: Mapping[int, Sequence[Track] | None],
+        true: Mapping[int, Sequence[Mask]],
         video: Video,
         id: str,
         problems: Problems,
-    ) -> ExpressionRow:
+    ) -> Iterator[ExpressionRow]:
+        """The rows of the expressions that could be read; all masks of a frame are compared in one call."""
         empty = empty_mask(video.image_size)
-        shared, either = overlaps(found, true, empty)
-        file, where, item = f"{id}.json", f"/pred_lgvis_masks/{number}", f"{id}/{number}"
+        every = [track for found in tracks.values() for track in found or ()]
+        shared, either = overlaps(every, list(true.values()), empty)
+        column = {track: place for place, track in enumerate(true)}
+        first = 0
+        for number, found in tracks.items():
+            if found is None:
+                continue
+            targets = video.object_referrals[number].track_ids
+            part = np.ix_(range(first, first + len(found)), [column[target] for target in targets])
+            first += len(found)
+            self._remark(found, ious(shared[part], either[part]), empty, f"{id}/{number}", problems)
+            regions = _regions(found, [true[target] for target in targets], empty) if self.regions else (None, None)
+            counts = _nested(shared[part]), _nested(either[part])
+            yield ExpressionRow(number, len(found), len(targets), *counts, *regions)
+
+    def _remark(self, found: Sequence[Track], iou: Any, empty: Mask, item: str, problems: Problems) -> None:
+        """Write down objects without a pixel, and what stops the official evaluator."""
+        name, number = parts(item)
+        file, where = f"{name}.json", f"/pred_lgvis_masks/{number}"
         for place, track in enumerate(found):
             if all(one is not None and one["counts"] == empty["counts"] for one in track):
                 message = f"object {place} has no pixel in any scored frame"
@@ -126,19 +138,15 @@ class TrackStep:
                 problems.add("SUB_MASKS_EMPTY", message, severity="warning", file=file, where=where, item=item, fix=fix)
         if self.official:
             try:
-                match(ious(shared, either), len(found), self.order)
+                match(iou, len(found), self.order)
             except TooManyTracks:
                 message = "more than ten objects, and a target is left over: the official evaluator stops (IndexError)"
                 fix = "Keep the ten that are surest."
                 problems.add("SUB_OFFICIAL_REFUSED", message, file=file, where=where, item=item, fix=fix)
-        region = contour = None
-        if self.regions:
-            region, contour = _regions(found, true, empty)
-        return ExpressionRow(number, len(found), len(true), _nested(shared), _nested(either), region, contour)
 
 
-def _true_tracks(video: Video, wanted: Sequence[int], file: str, problems: Problems) -> dict[int, list[list[Mask]]]:
-    """Number of an expression → its true tracks over the scored frames; {} with errors where the truth has faults."""
+def _true_tracks(video: Video, wanted: Sequence[int], file: str, problems: Problems) -> dict[int, list[Mask]] | None:
+    """Track id → its masks in the scored frames, for the tracks that `wanted` expressions mean; None with errors."""
     size, pixels = list(video.image_size), video.image_size[0] * video.image_size[1]
     fix = "Run `vismark validate` on the annotations."
     masks: list[dict[int, Mask]] = []
@@ -161,12 +169,10 @@ def _true_tracks(video: Video, wanted: Sequence[int], file: str, problems: Probl
             message = f"expression {number} means tracks {unknown}, which are not there, and can never be matched"
             problems.add("REF_TRACK_UNKNOWN", message, file=file, item=f"{file[:6]}/{number}", fix=fix)
     if problems.totals.keys() & {"REF_MASKS", "REF_NO_FRAMES"}:
-        return {}
+        return None
     empty = empty_mask(video.image_size)
-    return {
-        number: [[one.get(id, empty) for one in masks] for id in video.object_referrals[number].track_ids]
-        for number in wanted
-    }
+    meant = dict.fromkeys(id for number in wanted for id in video.object_referrals[number].track_ids)
+    return {id: [one.get(id, empty) for one in masks] for id in meant}
 
 
 def _regions(predicted: Sequence[Track], true: Sequence[Sequence[Mask]], empty: Mask) -> tuple[float, float]:

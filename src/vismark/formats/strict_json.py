@@ -47,7 +47,8 @@ def parse(data: bytes, problems: Problems, *, file: str, official: bool = False,
     """
     if not is_utf8_text(data, problems, file):
         return None
-    values = sum(data.count(mark) for mark in (b",", b"[", b"{"))
+    # A value has at least one byte.
+    values = sum(data.count(mark) for mark in (b",", b"[", b"{")) if len(data) > most else 0
     if values > most:
         message = f"the file holds up to {values:,} values; more than {most:,} cannot be right here"
         problems.add("FILE_TOO_LARGE", message, file=file, fix="Is this the right file?")
