@@ -2,7 +2,7 @@
 
 The pages speak of COCO's files; here small stand-ins have their names: `panoptic_val2017.json` and
 `instances_val2017.json` are the ground truth of shapes, `predictions.json` and `detections.json` what the oracle made
-of it, `broken.json` the truth as a submission with four faults.
+of it, `broken.json` the truth as a submission with four faults, `vicas/` are videos of shapes.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import msgspec
 
 from annotation_builder import rows, table
 from vismark.cli.main import _run
+from vismark.datasets.shapes.videos import ensure as ensure_videos
 from vismark.datasets.shapes.write import ensure
 from vismark.formats.detection_write import encode_mask
 from vismark.formats.panoptic import read_ids
@@ -133,9 +134,27 @@ def furnish(folder: Path) -> None:
     shutil.copy(truth / "annotations" / "captions_val.json", folder / "captions_val2017.json")
     shutil.copy(_oracle(0.2, "shapes-captions") / "predictions.json", folder / "captions.json")
     marked_outputs(_oracle(0.2, "shapes-pancap"), folder / "outputs.jsonl")
+    _videos(folder)
     (folder / "data").symlink_to(coco_root())
     module = next(block for block in blocks(REPOSITORY / "docs" / "predictors.md") if block.title == "my_module.py")
     (folder / "my_module.py").write_text(module.text, encoding="utf-8")
+
+
+def _videos(folder: Path) -> None:
+    """ViCaS' files: `vicas/`, and what oracles made of them: `tracks`, `broken-tracks` (a swapped size), captions."""
+    truth = ensure_videos()
+    (folder / "vicas").mkdir()
+    for name, place in (("annotations", "annotations/v1.0"), ("val.json", "splits/v1.0/val.json"), ("frames", "")):
+        (folder / "vicas" / name).symlink_to(truth / (place or "video_frames"))
+    for name, benchmark in (("tracks", "lgvis"), ("broken-tracks", "lgvis"), ("video-captions", "video-caption")):
+        (folder / name).mkdir()
+        for file in sorted(_oracle(0.2, f"shapes-{benchmark}").glob("0*.json")):
+            shutil.copy(file, folder / name)
+    file = folder / "broken-tracks" / "000000.json"
+    content: Any = msgspec.json.decode(file.read_bytes())
+    entry = next(one for one in content["pred_lgvis_masks"] if one[0]["mask_rles"])
+    entry[0]["mask_rles"][0]["size"].reverse()
+    file.write_bytes(msgspec.json.encode(content))
 
 
 def coco_root() -> Path:

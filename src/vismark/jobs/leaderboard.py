@@ -36,7 +36,7 @@ def show(board: str, results: Sequence[Path] = (), published: bool = True) -> Le
         raise Missing(
             f"The leaderboard {board} has {'no published rows' if published else 'no rows without published ones'}: "
             f"`vismark score {chosen.benchmark} SUBMISSION -o result.json`, "
-            f"then `vismark leaderboard show {board} result.json`."
+            f"then `vismark leaderboard show {board} result.json`.{' ' if chosen.note else ''}{chosen.note}"
         )
     problems.add(
         "BOARD_EMPTY",

@@ -75,6 +75,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
         headline: the metric that it ranks by; names a column.
         splits: split → title, in the order of the tables; results on other splits follow.
         published: CSV file in `published/`, or "" when nothing is published.
+        note: a sentence that belongs below its tables, or "".
     """
 
     name: str
@@ -86,6 +87,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str = "official"
     splits: dict[str, str] = {}
     published: str = ""
+    note: str = ""
 
     @property
     def ranking(self) -> Column:

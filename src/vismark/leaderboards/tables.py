@@ -77,7 +77,8 @@ def _page(board: Board, track: Track) -> Table:
     head = [_Field("Model", lambda place: place.row.label)]
     tail = [_Field("Source", lambda place: f"[{numbers[_source(place)]}]")]
     fields = _filled(_fields(board, head, tail), track.places)
-    return _table(track, fields, [f"[{number}] {text}" for text, number in numbers.items()])
+    said = [board.note] if board.note else []
+    return _table(track, fields, [*said, *(f"[{number}] {text}" for text, number in numbers.items())])
 
 
 def _source(place: Place) -> str:
