@@ -13,12 +13,23 @@ from typing import Any
 import msgspec
 
 from vismark.benchmarks.base import Mode, Opened, Source, Step
-from vismark.benchmarks.image_evidence import feature_steps, sides_of
+from vismark.benchmarks.image_evidence import NO_IMAGES, feature_steps, sides_of
 from vismark.benchmarks.image_folder import ImageSubmission, ImageWriter, open_images
 from vismark.benchmarks.image_panels import image_panels
 from vismark.benchmarks.image_references import ImageReferences, grey, read_image_references
-from vismark.benchmarks.image_scores import by_group, kept, neighbours, numbers, order_warning, precise, undefined
+from vismark.benchmarks.image_scores import (
+    Side,
+    Sides,
+    by_group,
+    kept,
+    neighbours,
+    numbers,
+    order_warning,
+    precise,
+    undefined,
+)
 from vismark.benchmarks.image_steps import DecodeStep
+from vismark.benchmarks.image_vectors import vector_numbers, vector_steps
 from vismark.benchmarks.panels import Panel
 from vismark.cards import BenchmarkCard
 from vismark.formats.image_survey import classes, count, survey
@@ -109,7 +120,8 @@ class ClassImagesBenchmark:
         """Decoding, then the features that the metrics need, of the submission and of the references."""
         chosen = self._settings(settings)
         instrument = tools.load("features", chosen.network)
-        return [DecodeStep(), *feature_steps(instrument, metrics)]
+        vectors = vector_steps(metrics, tools, lambda references: references.surveyed or NO_IMAGES)
+        return [DecodeStep(), *feature_steps(instrument, metrics), *vectors]
 
     def score(
         self,
@@ -122,8 +134,9 @@ class ClassImagesBenchmark:
         """The numbers for which there is evidence, by class, and the nearest real images of a few samples."""
         chosen = self._settings(settings)
         sides = sides_of(evidence, references, chosen.kid_subset)
-        found = numbers(self.card.measured(chosen.tool), sides)
-        first = next(iter(sides.values()))
+        wanted = self.card.measured(chosen.tool)
+        found = numbers(wanted, sides) | vector_numbers(wanted, evidence)
+        first = next(iter(sides.values()), Sides(Side()))
         groups = {id: self._class_name(references, label) for id, label in submission.classes.items()}
         inside, near = precise(found, first), neighbours(first)
         order = order_warning(first) if "IS" in found else []
@@ -135,7 +148,7 @@ class ClassImagesBenchmark:
         return Scores(
             metrics={name: number.value for name, number in found.items()},
             intervals={name: number.interval for name, number in found.items() if number.interval},
-            counts={name: len(first.generated.records) for name in found},
+            counts=dict.fromkeys(found, len(submission.surveyed.ids)),
             breakdowns=kept({"nearest": near, "class": by_group(first, inside, groups)}),
             table=table,
             why={name: number.why for name, number in found.items() if number.why},

@@ -16,7 +16,7 @@ from vismark.formats.image_survey import Surveyed
 from vismark.formats.statistics import Statistics
 from vismark.instruments.base import Absent
 
-_NONE = Surveyed(FolderImages(Path(), {}, {}, links=False), (), {})
+NO_IMAGES = Surveyed(FolderImages(Path(), {}, {}, links=False), (), {})
 # Metric → the statistics that serve it; every other metric but the Inception Scores needs real images.
 _STATISTICS = {"FID": "pool", "rFID": "pool", "FID_infinity": "pool", "sFID": "spatial"}
 
@@ -65,7 +65,7 @@ def _needed(
         needed = any(
             not base_of(name).startswith("IS") and _STATISTICS.get(base_of(name), "") not in known for name in metrics
         )
-        return cropped(found.surveyed, crop, side) if found.surveyed and needed else _NONE
+        return cropped(found.surveyed, crop, side) if found.surveyed and needed else NO_IMAGES
 
     return images
 
