@@ -102,6 +102,19 @@ def test_a_benchmark_brings_only_what_scoring_needs(tmp_path: Path, mirror: Path
     assert (tmp_path / "data/coco/val2017/000000000011.jpg").is_file()
 
 
+def test_an_archive_for_a_folder_of_its_own_is_unpacked_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Like COCONut's: the entries do not name the folder that is needed; an empty folder is not what was needed."""
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "val.zip").write_bytes(zipped({"a.png": b"1", "deep/b.png": b"2"}))
+    (tmp_path / "data" / "val").mkdir(parents=True)
+    file = File(path="val.zip", url="http://127.0.0.1:9/val", unpack="val", provides={"v": ("val",)})
+    card = DatasetCard(name="tiny", title="", code="a:b", files=(file,), splits={"v": Split()})
+    monkeypatch.setattr(registry, "cards", lambda kind: {"tiny": card} if kind == "datasets" else {})
+    monkeypatch.setenv("VISMARK_CACHE", str(tmp_path / "cache"))
+    assert download(["tiny"], root=tmp_path / "data", mirror=tmp_path / "mirror").left == []
+    assert set(tree(tmp_path / "data")) == {"val/a.png", "val/deep/b.png"}
+
+
 def test_a_data_set_brings_all_splits_or_one(tmp_path: Path, mirror: Path) -> None:
     download(["coco"], root=tmp_path / "one", split="train2017", mirror=mirror)
     assert {Path(name).parts[1] for name in tree(tmp_path / "one")} == {"annotations", "panoptic_train2017"}

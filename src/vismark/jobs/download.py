@@ -9,7 +9,7 @@ from threading import Lock
 
 from vismark.cards import BenchmarkCard, File
 from vismark.jobs.derive import derive
-from vismark.jobs.plan import Item, Plan, datasets, find, generated, plan, unfinished
+from vismark.jobs.plan import Item, Plan, datasets, find, generated, holds, plan, unfinished
 from vismark.problems import Missing, Problems, Refused, refuse
 from vismark.runtime.atomic import write_bytes
 from vismark.runtime.mirrors import Mirror
@@ -94,10 +94,10 @@ def _bring(item: Item, root: Path, mirror: Mirror | None, tell: Tell, bar: Bar) 
     fetched = fetch_all(item.file, archive, mirror, tell, bar)
     if item.file.unpack is not None:
         tell(f"{item.file.path}: unpacking")
-        unpack(archive, root / item.file.unpack, OFFICIAL, wanted=_part_of(item.needed), nested=True)
+        unpack(archive, root / item.file.unpack, OFFICIAL, wanted=_part_of(item), nested=True)
         for path in fetched:
             path.unlink()
-    absent = [path for path in item.needed if not (root / path).exists()]
+    absent = [path for path in item.needed if not holds(root / path)]
     if absent:
         message = f"was fetched, but does not hold {', '.join(absent)}"
         fix = "The source changed; report it to vismark."
@@ -105,9 +105,14 @@ def _bring(item: Item, root: Path, mirror: Mirror | None, tell: Tell, bar: Bar) 
     marker.unlink()
 
 
-def _part_of(needed: Sequence[str]) -> Callable[[str], bool]:
-    """Whether an entry of an archive (or of one inside it) belongs to what is needed: COCO's hold both splits."""
-    stems = {PurePosixPath(path).stem for path in needed}
+def _part_of(item: Item) -> Callable[[str], bool] | None:
+    """Whether an entry of an archive (or of one inside it) belongs to what is needed: COCO's hold both splits.
+
+    None, for all of it, where the folder that it is unpacked into is what is needed.
+    """
+    if item.file.unpack in item.needed:
+        return None
+    stems = {PurePosixPath(path).stem for path in item.needed}
     return lambda name: any(PurePosixPath(part).stem in stems for part in PurePosixPath(name).parts)
 
 

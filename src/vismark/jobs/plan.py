@@ -136,7 +136,12 @@ def unfinished(root: Path, file: File) -> Path:
 
 def is_here(root: Path, file: File, needed: Iterable[str]) -> bool:
     """Whether what is needed is there: laid out by us to the end, or by somebody else."""
-    return not unfinished(root, file).exists() and all((root / path).exists() for path in needed)
+    return not unfinished(root, file).exists() and all(holds(root / path) for path in needed)
+
+
+def holds(path: Path) -> bool:
+    """Whether a file is there, or a folder with something in it."""
+    return path.is_file() or (path.is_dir() and any(path.iterdir()))
 
 
 def _is_bundled(file: File, bundled: Mapping[str, Pin], root: Path) -> bool:
