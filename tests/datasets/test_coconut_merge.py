@@ -1,4 +1,4 @@
-"""COCONut-val is joined from its two released parts: every id by the rule, every PNG byte for byte, faults told."""
+"""The Objects365 parts become COCO files: every id by the rule, every PNG byte for byte, faults told; val is joined."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import annotation_builder as build
 from annotation_builder import Content, rows, table
 from vismark.datasets.coconut.convert import panoptic_to_instances, tables_to_panoptic
-from vismark.datasets.coconut.merge import id_of, join_validation
+from vismark.datasets.coconut.merge import extra_large_to_panoptic, id_of, join_validation, large_to_panoptic
 from vismark.jobs.derive import derive
 from vismark.jobs.validate import validate
 from vismark.problems import Missing, Problems, Refused
@@ -126,3 +127,59 @@ def test_prepare_of_a_whole_data_set_makes_what_it_can(parts: Path) -> None:
     assert any("joined.json is made from coconut/coconut_val, which is not there; left out" in line for line in said)
     with pytest.raises(Missing, match="coconut/coconut_val, which is not there"):
         derive("coconut", parts.parent, split="val")
+
+
+def large(folder: Path) -> Path:
+    """L as released: one JSON without categories, PNGs in a folder beside it."""
+    content, maps = build.panoptic()
+    release = folder / "coconut_large"
+    (release / "panoptic_object365").mkdir(parents=True)
+    for name, ids in zip(NAMES, maps.values(), strict=True):
+        (release / "panoptic_object365" / f"{name}.png").write_bytes(build.id_png(ids))
+    for name, one in zip(NAMES, content["annotations"], strict=True):
+        one["file_name"] = f"{name}.png"
+    del content["categories"], content["images"]
+    (release / "panseg_object365_train_v2.json").write_text(json.dumps(content))
+    return release
+
+
+def extra_large(folder: Path) -> Path:
+    """XL as released: grey PNGs, a list of segments a file, no image records; and its faults."""
+    release = folder / "coconut_xlarge"
+    for name in ("panseg", "panseg_info"):
+        (release / "coconuts_xlarge" / name).mkdir(parents=True)
+    ids = np.zeros((build.HEIGHT, build.WIDTH), np.uint8)
+    ids[:10], ids[10:20] = 1, 2
+    segments = [{"id": 1, "category_id": 193, "area": 600}, {"id": 2, "category_id": 0, "area": 600}]
+    lists = {NAMES[0]: segments, "objects365_v2_00000099": segments, "objects365_v2_00000100": {"a": 1}, "other": []}
+    for name, listed in lists.items():
+        (release / "coconuts_xlarge" / "panseg" / f"{name}.png").write_bytes(build.png(ids))
+        (release / "coconuts_xlarge" / "panseg_info" / f"{name}.json").write_text(json.dumps(listed))
+    return release
+
+
+def test_l_and_what_xl_has_beyond_it(tmp_path: Path) -> None:
+    assert len(large_to_panoptic(large(tmp_path), tmp_path / "l.json")) == 0
+    made = json.loads((tmp_path / "l.json").read_bytes())
+    assert [one["id"] for one in made["images"]] == [one["image_id"] for one in made["annotations"]]
+    assert [one["id"] for one in made["images"]] == [id_of(name) for name in NAMES]
+    assert {(one["height"], one["width"]) for one in made["images"]} == {(build.HEIGHT, build.WIDTH)}
+    assert validate(tmp_path / "l.json").errors == 0
+    problems = extra_large_to_panoptic(extra_large(tmp_path), tmp_path / "l.json", tmp_path / "xl.json")
+    assert [(one.code, one.where) for one in problems] == [
+        ("ROW_LEFT_OUT", "objects365_v2_00000100.json"),
+        ("ROW_LEFT_OUT", "other.json"),
+    ]
+    made = json.loads((tmp_path / "xl.json").read_bytes())
+    assert [one["image_id"] for one in made["annotations"]] == [1_000_000_099], "an image of L comes once"
+    assert [one["category_id"] for one in made["annotations"][0]["segments_info"]] == [193]
+    assert [path.name for path in (tmp_path / "xl").iterdir()] == ["objects365_v2_00000099.png"]
+    assert validate(tmp_path / "xl.json").errors == 0
+
+
+def test_folders_that_are_no_release_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(Refused, match="RELEASE_FORMAT"):
+        large_to_panoptic(tmp_path / "empty", tmp_path / "l.json")
+    with pytest.raises(Refused, match="RELEASE_FORMAT"):
+        extra_large_to_panoptic(tmp_path / "empty", tmp_path / "l.json", tmp_path / "xl.json")

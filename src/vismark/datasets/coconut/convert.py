@@ -87,11 +87,14 @@ def tables_to_panoptic(source: Path, target: Path) -> Problems:
             images.append(msgspec.Raw(msgspec.json.encode(row.image)))
             annotations.append(msgspec.Raw(msgspec.json.encode({**row.annotation, "file_name": path.name})))
             bar.advance()
-    header = msgspec.json.decode(_HEADER.read_bytes())
-    categories = [msgspec.structs.asdict(one) for one in official_categories().values()]
-    content = {**header, "images": images, "annotations": annotations, "categories": categories}
-    write_bytes(target, msgspec.json.encode(content) + b"\n")
+    write_bytes(target, msgspec.json.encode({**header(), "images": images, "annotations": annotations}) + b"\n")
     return problems
+
+
+def header() -> dict[str, Any]:
+    """What COCONut's panoptic files hold beside images and annotations: `info`, licences, the 133 categories."""
+    categories = [msgspec.structs.asdict(one) for one in official_categories().values()]
+    return {**msgspec.json.decode(_HEADER.read_bytes()), "categories": categories}
 
 
 def panoptic_to_instances(
