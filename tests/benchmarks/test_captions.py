@@ -388,3 +388,29 @@ def test_capture_is_measured_when_asked_and_joins_the_result(
     instrument.identity = {"parser": "other words"}
     ran = run(f"{score} --metrics CAPTURE -o part.json")
     assert ran.code == 1 and "instrument capture" in ran.output
+
+
+class Tupled:
+    """A stand-in for SPICE's program: captions arrive tokenized; the score is the share of words in common."""
+
+    name = "spice"
+    identity = {"program": "words"}  # noqa: RUF012  # as an instrument has it
+
+    def measure(self, items: Sequence[tuple[str, Sequence[str]]]) -> list[Any]:
+        from vismark.formats.spice import SpiceScore
+
+        assert all("." not in told and told == told.lower() for told, _ in items)
+        return [SpiceScore(len({*a.split()} & {*b[0].split()}) / 100 if a else None, {}) for a, b in items]
+
+
+def test_spice_is_measured_when_asked_and_undefined_as_officially(
+    oracle: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vismark.instruments.base.Tools.load", lambda self, role, default: Tupled())
+    written(oracle)
+    assert "SPICE" not in vismark.score("shapes-captions", "captions.json", metrics=None).metrics
+    told = vismark.score("shapes-captions", "captions.json", metrics=["SPICE"])
+    assert 0 < (told.metrics["SPICE"] or 0) < 0.2 and told.protocol.instruments.keys() == {"spice"}
+    written([one | {"caption": ""} if n == 4 else one for n, one in enumerate(oracle)])
+    told = vismark.score("shapes-captions", "captions.json", metrics=["SPICE"])
+    assert told.metrics["SPICE"] is None and "METRIC_UNDEFINED" in {one.code for one in told.warnings}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -46,6 +48,26 @@ class CaptionTruth:
     def names(self) -> dict[int | str, str]:
         """What an entry of a results file may call an image → sample id: its id; images of Objects365 also by name."""
         return {id: id for id in self.captions if not id.isdigit()} | {one: id for id, one in self.image_ids.items()}
+
+    @cached_property
+    def commonest(self) -> str:
+        """The caption that says most of what is said anyway.
+
+        Of the captions with the median number of words, the one whose different words occur in the captions of most
+        images on average; the first of several.
+        """
+        words = [[set(text.lower().split()) for text in texts] for texts in self.captions.values()]
+        occurring = Counter(word for told in words for word in set().union(*told))
+        texts = [text for told in self.captions.values() for text in told]
+        lengths = sorted(len(text.split()) for text in texts)
+        median = lengths[(len(lengths) - 1) // 2]
+        best, chosen = -1.0, ""
+        for text in texts:
+            found = set(text.lower().split())
+            common = sum(occurring[word] for word in found) / max(1, len(found))
+            if len(text.split()) == median and common > best:
+                best, chosen = common, text
+        return chosen
 
     def picture(self, id: str) -> Picture:
         """The picture of a sample; its size is stated, else read from the file, else 0 × 0."""

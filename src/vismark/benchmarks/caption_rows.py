@@ -10,9 +10,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from vismark import registry
 from vismark.benchmarks.base import About, Evidence, Opened
 from vismark.benchmarks.caption_references import CaptionTruth
 from vismark.formats.caption_submission import CaptionSubmission
+from vismark.instruments.base import Tools
 from vismark.instruments.caption_data import meteor_tables, ptb_automaton
 from vismark.metrics.captions.bleu import Bleu, BleuRow
 from vismark.metrics.captions.cider import Cider
@@ -33,13 +35,24 @@ class Worded(Evidence, frozen=True, kw_only=True):
 
 
 class WordStep:
-    """Tokenizes and counts; METEOR, which takes most of the time, only where it is wanted."""
+    """Tokenizes and counts; METEOR, which takes most of the time, only where it is wanted.
 
-    def __init__(self, metrics: Collection[str]) -> None:
+    Args:
+        tokenizer: an instrument in place of the tokenizer in Python.
+    """
+
+    def __init__(self, metrics: Collection[str], tokenizer: Any = None) -> None:
         self.meteor = "METEOR" in metrics
+        self.tokenizer = tokenizer
         # Large pieces: every piece takes all captions along to its process.
-        name = "caption-rows-meteor" if self.meteor else "caption-rows"
-        self.about = About(name, version=1, record=Worded, batch=1024, workers="processes")
+        self.about = About(
+            "caption-rows-meteor" if self.meteor else "caption-rows",
+            version=1,
+            record=Worded,
+            instruments={tokenizer.name: tokenizer.identity} if tokenizer else {},
+            batch=1024,
+            workers="processes",
+        )
 
     def ids(self, opened: Opened[CaptionSubmission], truth: CaptionTruth) -> Sequence[str]:
         """Every sample that is scored."""
@@ -47,10 +60,8 @@ class WordStep:
 
     def run(self, submission: CaptionSubmission, truth: CaptionTruth, ids: Sequence[str]) -> list[Worded]:
         """The evidence of the samples `ids`."""
-        order = [id for id in truth.captions if id in submission.captions]
-        ours = tokens(order, {id: (submission.captions[id],) for id in order}, ids)
-        theirs = tokens(order, truth.captions, ids)
-        return [self._worded(submission, truth, id, ours[id][0], theirs[id]) for id in ids]
+        found = tokenized(submission, truth, ids, self.tokenizer)
+        return [self._worded(submission, truth, id, *found[id]) for id in ids]
 
     def fingerprint(self, submission: CaptionSubmission, truth: CaptionTruth, id: str) -> tuple[str, str]:
         """Digests of the caption and of its references."""
@@ -97,10 +108,26 @@ def word_scores(evidence: Mapping[str, Sequence[Any]]) -> tuple[dict[str, float 
     return metrics, table
 
 
-def tokens(
-    order: Sequence[str], captions: Mapping[str, Sequence[str]], ids: Collection[str]
+def chosen_tokenizer(tools: Tools) -> Any:
+    """The instrument that the user chose as tokenizer, or None: the one in Python."""
+    named = [name for name in tools.names if registry.card("instruments", name).role == "tokenizer"]
+    return tools.load("tokenizer", named[0]) if named else None
+
+
+def tokenized(
+    submission: CaptionSubmission, truth: CaptionTruth, ids: Collection[str], tokenizer: Any = None
+) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Sample id → candidate and references, each as tokens joined by blanks."""
+    order = [id for id in truth.captions if id in submission.captions]
+    ours = _tokens(order, {id: (submission.captions[id],) for id in order}, ids, tokenizer or _tokenizer())
+    theirs = _tokens(order, truth.captions, ids, tokenizer or _tokenizer())
+    return {id: (ours[id][0], theirs[id]) for id in ids}
+
+
+def _tokens(
+    order: Sequence[str], captions: Mapping[str, Sequence[str]], ids: Collection[str], tokenizer: Any
 ) -> dict[str, tuple[str, ...]]:
-    """The captions of the samples `ids`, each as tokens joined by blanks.
+    """The captions of the samples `ids` as tokens.
 
     Args:
         order: all samples, in the order of the protocol.
@@ -110,7 +137,7 @@ def tokens(
     places = [place for place, id in enumerate(order) if id in wanted]
     for run in _runs(places):
         lines = [line for place in run for line in captions[order[place]]]
-        told = iter(_tokenizer().lines([*lines, *_following(order, captions, run[-1] + 1)]))
+        told = iter(tokenizer.lines([*lines, *_following(order, captions, run[-1] + 1)]))
         for place in run:
             found[order[place]] = tuple(next(told) for _ in captions[order[place]])
     return found

@@ -6,16 +6,15 @@ the line: there all later captions move on to other images; here it is a blank, 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vismark.benchmarks.base import Mode, Opened, Source, Step
-from vismark.benchmarks.caption_dear import dear_scores, dear_steps, deviations
 from vismark.benchmarks.caption_references import CaptionTruth, read
-from vismark.benchmarks.caption_rows import WordStep, word_scores
+from vismark.benchmarks.caption_rows import word_scores
+from vismark.benchmarks.caption_steps import caption_steps, dear_scores, deviations
 from vismark.benchmarks.panels import Gallery, Panel, Piece, Sample, Told
 from vismark.cards import BenchmarkCard
 from vismark.formats.caption_submission import (
@@ -28,7 +27,7 @@ from vismark.formats.caption_submission import (
 from vismark.formats.captions import shifts
 from vismark.formats.panoptic_submission import locate
 from vismark.instruments.base import Tools
-from vismark.problems import Problems, refuse
+from vismark.problems import Problem, Problems, refuse
 from vismark.results import Scores
 from vismark.runtime.seeds import seed_for
 from vismark.tasks import ImageToText, Request, Text
@@ -63,8 +62,8 @@ class CaptionBenchmark:
         return Text(truth.captions[request.id][0])
 
     def majority(self, truth: CaptionTruth, request: Request) -> Text:
-        """One caption for all images: see `commonest`."""
-        return Text(commonest(truth))
+        """One caption for all images."""
+        return Text(truth.commonest)
 
     def writer(self, path: Path, truth: CaptionTruth) -> CaptionWriter:
         """Writes ``predictions.json`` into the folder `path`."""
@@ -89,7 +88,7 @@ class CaptionBenchmark:
 
     def steps(self, mode: Mode, settings: Mapping[str, Any], metrics: Collection[str], tools: Tools) -> Sequence[Step]:
         """Tokenizing and counting, and what dear metrics need."""
-        return (WordStep(metrics), *dear_steps(metrics, tools))
+        return tuple(caption_steps(metrics, tools))
 
     def score(
         self,
@@ -107,6 +106,7 @@ class CaptionBenchmark:
             metrics=metrics,
             counts=dict.fromkeys(metrics, len(ids)),
             table=table,
+            warnings=[_undefined(name) for name, value in metrics.items() if value is None],
             why=(dict.fromkeys(metrics, _SHIFTED) if odd else {}) | deviations(metrics),
         )
 
@@ -182,24 +182,9 @@ def caption_scores(evidence: Mapping[str, Sequence[Any]]) -> tuple[dict[str, flo
     return metrics | dear, table | {name: [column[id] for id in table["id"]] for name, column in columns.items()}
 
 
-def commonest(truth: CaptionTruth) -> str:
-    """The caption that says most of what is said anyway.
-
-    Of the captions with the median number of words, the one whose different words occur in the captions of most images
-    on average; the first of several.
-    """
-    words = [[set(text.lower().split()) for text in texts] for texts in truth.captions.values()]
-    occurring = Counter(word for told in words for word in set().union(*told))
-    texts = [text for told in truth.captions.values() for text in told]
-    lengths = sorted(len(text.split()) for text in texts)
-    median = lengths[(len(lengths) - 1) // 2]
-    best, chosen = -1.0, ""
-    for text in texts:
-        found = set(text.lower().split())
-        common = sum(occurring[word] for word in found) / max(1, len(found))
-        if len(text.split()) == median and common > best:
-            best, chosen = common, text
-    return chosen
+def _undefined(name: str) -> Problem:
+    message = f"{name} is not defined: an image has no tuple on either side (the official mean is NaN)"
+    return Problem(code="METRIC_UNDEFINED", severity="warning", message=message)
 
 
 @dataclass(frozen=True)

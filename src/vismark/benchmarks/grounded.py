@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from vismark.benchmarks.base import Mode, Opened, Source, Step
-from vismark.benchmarks.caption_dear import dear_steps, deviations
-from vismark.benchmarks.caption_rows import WordStep
-from vismark.benchmarks.captions import caption_scores, commonest
+from vismark.benchmarks.caption_steps import caption_steps, deviations
+from vismark.benchmarks.captions import caption_scores
 from vismark.benchmarks.grounded_converter import GroundedConverter
 from vismark.benchmarks.grounded_panels import gallery
 from vismark.benchmarks.grounded_steps import GroundStep, MapStep, PlainStep
@@ -63,7 +62,7 @@ class GroundedBenchmark:
 
     def majority(self, truth: GroundedTruth, request: Request) -> GroundedText:
         """One caption for all images without phrases, and the whole image as one segment of the largest category."""
-        return GroundedText(commonest(truth.plain), (), self.maps.majority(truth.panoptic, request))
+        return GroundedText(truth.plain.commonest, (), self.maps.majority(truth.panoptic, request))
 
     def writer(self, path: Path, truth: GroundedTruth) -> GroundedWriter:
         """Writes ``predictions.jsonl`` and ``panoptic/*.png`` into the folder `path`."""
@@ -93,8 +92,7 @@ class GroundedBenchmark:
 
     def steps(self, mode: Mode, settings: Mapping[str, Any], metrics: Collection[str], tools: Tools) -> Sequence[Step]:
         """Words, maps and phrases, whatever is asked for, because they check the submission; and dear steps."""
-        words = (WordStep(metrics), *dear_steps(metrics, tools))
-        return (*map(PlainStep, words), MapStep(mode), GroundStep())
+        return (*map(PlainStep, caption_steps(metrics, tools)), MapStep(mode), GroundStep())
 
     def score(
         self,
