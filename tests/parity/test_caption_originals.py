@@ -9,10 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from caption_originals import JavaMeteor, java_meteor, needs_java
+from vismark import registry
+from vismark.formats.ptb_lines import PUNCTUATION, one_line, without_punctuation
+from vismark.instruments.base import Tools
 from vismark.instruments.caption_data import meteor_tables, ptb_automaton
-from vismark.instruments.java_tokenizer import raw_lines
+from vismark.instruments.java_tokenizer import JavaTokenizer, raw_lines
 from vismark.metrics.captions.meteor import Meteor
-from vismark.metrics.captions.ptb import PUNCTUATION, Tokenizer, one_line, without_punctuation
+from vismark.metrics.captions.ptb import Tokenizer
 
 pytestmark = needs_java
 
@@ -74,3 +77,10 @@ def test_meteor_scores(official: JavaMeteor, images: list[tuple[str, list[str]]]
     # The last bit of a power is Java's own.
     assert [metric.reduce([row])["METEOR"] for row in rows] == pytest.approx(scores, abs=2.3e-16)
     assert metric.reduce(rows)["METEOR"] == pytest.approx(corpus, abs=2.3e-16)
+
+
+def test_the_program_as_an_instrument() -> None:
+    program = JavaTokenizer(registry.card("instruments", "ptb-java"), Tools())
+    captions = ["A man's dog.", "", "a\u2028b", "vitamin A.", "The (real) 😀 thing..."]
+    assert program.lines(captions) == Tokenizer(ptb_automaton()).lines(captions)
+    assert not program.selftest().items

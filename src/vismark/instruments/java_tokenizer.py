@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from vismark.instruments.caption_files import CORENLP, official_file
-from vismark.instruments.java_program import output
-from vismark.problems import refuse
+from vismark.cards import InstrumentCard
+from vismark.formats.ptb_lines import one_line, without_punctuation
+from vismark.instruments.base import Tools
+from vismark.instruments.caption_files import CORENLP, DIGESTS, official_file
+from vismark.instruments.java_program import java, output
+from vismark.problems import Problems, refuse
 
 _CLASS = "edu.stanford.nlp.process.PTBTokenizer"
 # Measured: 0.5 s to start, then a million characters in less than a second.
 _SECONDS_TO_START, _CHARACTERS_A_SECOND = 60, 50_000
+
+
+class JavaTokenizer:
+    """The program as an instrument; `lines` is that of `vismark.metrics.captions.ptb.Tokenizer`.
+
+    Raises:
+        Missing: pycocoevalcap 1.2 or a Java runtime is not there.
+    """
+
+    def __init__(self, card: InstrumentCard, tools: Tools) -> None:
+        self.name = card.name
+        # Any Java gives the same tokens, but for characters that are younger than it.
+        self.identity: Mapping[str, str] = {"program": DIGESTS[CORENLP]}
+        official_file(CORENLP)
+        java()
+
+    def lines(self, captions: Sequence[str]) -> list[str]:
+        """Each caption's tokens joined by blanks, in the order and with the neighbours given."""
+        return [without_punctuation(line) for line in raw_lines([one_line(caption) for caption in captions])]
+
+    def measure(self, items: Sequence[str]) -> list[str]:
+        """See `lines`."""
+        return self.lines(items)
+
+    def selftest(self) -> Problems:
+        """Whether a hard caption becomes what it should."""
+        problems = Problems()
+        found = self.lines(["The man's 3 dogs can't (really) run...fast!"])
+        if found != ["the man 's 3 dogs ca n't -lrb- really -rrb- run fast"]:
+            problems.add("INSTRUMENT_SELFTEST", f"the tokens are {found}", item=self.name)
+        return problems
 
 
 def raw_lines(lines: Sequence[str]) -> list[str]:

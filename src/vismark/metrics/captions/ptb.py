@@ -5,40 +5,13 @@ Source: CoreNLP 3.4.1 with ``-preserveLines -lowerCase``, as pycocoevalcap 1.2 c
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from vismark.formats.jflex import Automaton
+from vismark.formats.ptb_lines import PUNCTUATION, one_line
 from vismark.metrics.captions.ptb_lexer import Text, length
 
-# Removed by pycocoevalcap, in this spelling: `-lrb-` and its kin, which lower-casing leaves, stay.
-PUNCTUATION = frozenset(
-    ["''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-", ".", "?", "!", ",", ":", "-", "--", "...", ";"]
-)
-# The program starts a new line at each of them and so shifts all later captions; a blank does not.
-_LINE_BREAKS = re.compile("[\n\r\v\f\u2028\u2029]")
-
-# A str may hold halves of surrogate pairs; text that is sent on may not.
-_LONE = re.compile("[\ud800-\udfff]")
 _LONGEST_KEPT = 64
-
-
-def one_line(caption: str) -> str:
-    """`caption` with every character that breaks lines replaced by a blank, and lone surrogates by U+FFFD.
-
-    Raises:
-        TypeError: it is not a string.
-    """
-    if not isinstance(caption, str):
-        raise TypeError(f"a caption is a string, not {type(caption).__name__}")
-    if caption.isascii() and caption.isprintable():
-        return caption
-    return _LINE_BREAKS.sub(" ", _LONE.sub("\ufffd", caption))
-
-
-def without_punctuation(raw: str) -> str:
-    """A line of the program's output without the tokens that pycocoevalcap removes."""
-    return " ".join([token for token in raw.rstrip().split(" ") if token not in PUNCTUATION])
 
 
 class Tokenizer:
