@@ -151,3 +151,16 @@ def test_readers_of_the_word_lists() -> None:
     assert prefixes("#x\n\nMr\nNo #NUMERIC_ONLY# \n") == {"Mr": False, "No": True}
     assert synsets("dog\n1 2\ncat\n3\n") == {"dog": "1 2", "cat": "3"}
     assert bases("man\nmen menfolk\nfolk\nmenfolk\n") == {"men": ("man",), "menfolk": ("man", "folk")}
+
+
+@pytest.mark.parametrize("word", ["a", "dogs", "a man of the street", "x"])
+def test_100_kilobytes_are_counted(word: str) -> None:
+    words = f"{word} " * (100_000 // (len(word) + 1))
+    row = Meteor(TABLES).row(words, ["a man of the road", "a dog"])
+    assert row.length == len(words.split())
+    assert row.reference in (2, 5)
+
+
+def test_of_many_equal_words_the_nearest_is_matched() -> None:
+    # More alternatives than the search keeps: the program's order and its distances decide.
+    assert line("the dog " * 60, "a the dog the dog").split()[-3:] == ["1", "4", "4"]

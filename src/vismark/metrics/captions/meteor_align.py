@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -66,11 +67,17 @@ def _match(module: int, start: int, length: int, other: int, other_length: int) 
         end=start + length,
         other=other,
         other_end=other + other_length,
-        theirs=((1 << length) - 1) << start,
-        ours=((1 << other_length) - 1) << other,
+        theirs=_bits(start, length),
+        ours=_bits(other, other_length),
         gain=gain * _MATCHED,
         distance=abs(start - other),
     )
+
+
+@lru_cache(maxsize=1 << 16)
+def _bits(start: int, length: int) -> int:
+    """Ones at `start` …; shared, because those of a long caption are long."""
+    return ((1 << length) - 1) << start
 
 
 def _matches(candidate: Sentence, reference: Sentence) -> list[_Row]:
@@ -154,6 +161,7 @@ def _rank(one: _Partial) -> int:
 def _step(beam: list[_Partial], at: int, row: _Row, fixed: Match | None) -> list[_Partial]:
     """All ways to go on at word `at` of the reference."""
     found: list[_Partial] = []
+    crowded = len(row) > _BEAM
     for partial in beam:
         rank, index, last, theirs, ours, taken = partial
         if theirs >> at & 1:
@@ -162,9 +170,16 @@ def _step(beam: list[_Partial], at: int, row: _Row, fixed: Match | None) -> list
                 partial = (rank, fixed.end, fixed.other_end, theirs, ours, taken)
             found.append(partial)
             continue
+        tried: Counter[int] = Counter()
         for match in row:
             if theirs & match.theirs or ours & match.ours:
                 continue
+            if crowded:
+                tried[match.gain] += 1
+                if tried[match.gain] > _BEAM and match.other != last:
+                    # As many that gain the same and are no farther come before it: it cannot be among the best.
+                    rank += match.distance
+                    continue
             new = rank - match.gain + (_CHUNK if last >= 0 and match.other != last else 0)
             found.append((new, match.end, match.other_end, theirs | match.theirs, ours | match.ours, (match, taken)))
             rank += match.distance
