@@ -404,3 +404,33 @@ def test_a_writer_refuses_what_cannot_be_scored(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         vismark.predict(Model(), "shapes-lgvis", tmp_path / "out")
     assert {problem.code for problem in refused.value.problems} == {"PREDICTION_OBJECTS", "PREDICTION_MASK"}
+
+
+def test_questions_for_other_loops(tmp_path: Path) -> None:
+    """Names of files and folders, never paths."""
+    count = vismark.requests("shapes-lgvis", tmp_path / "asked.jsonl", limit=2)
+    head, first, _ = map(json.loads, (tmp_path / "asked.jsonl").read_text().splitlines())
+    assert count == 2 and head["task"] == "VideoSegment"
+    assert first["video"] == {"file": "", "folder": "000000", "height": 96, "width": 144, "frames": 30, "rate": 30}
+    assert first["frames"] == ["00000.jpg", "00006.jpg", "00012.jpg", "00018.jpg", "00024.jpg"]
+
+
+def test_a_result_can_be_verified(tmp_path: Path) -> None:
+    one = pair(tmp_path)
+    score(one, output=tmp_path / "result.json", protocol="rvos")
+    assert not vismark.verify(tmp_path / "result.json", one.predictions, references=one.references).errors
+
+
+def test_the_report_shows_strips_and_captions(tmp_path: Path) -> None:
+    vismark.predict("oracle", "shapes-lgvis", tmp_path / "out", settings={"amount": "0.5"}, limit=20)
+    vismark.score("shapes-lgvis", tmp_path / "out", tmp_path / "result.json")
+    vismark.report(tmp_path / "result.json", output=tmp_path / "page.html", worst=3)
+    page = (tmp_path / "page.html").read_text()
+    for text in (
+        "Worst expressions",
+        "prediction",
+        "Videos of the worst expressions",
+        "linear-gradient",
+        "AP over IoU",
+    ):
+        assert text in page

@@ -181,7 +181,7 @@ def tiny_model(folder: Path) -> Path:
     return folder
 
 
-def test_a_local_model_answers_greedily_and_its_files_are_its_identity(
+def test_a_local_model_answers_greedily_or_draws_and_its_files_are_its_identity(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VISMARK_CACHE", str(tmp_path / "cache"))
@@ -191,6 +191,10 @@ def test_a_local_model_answers_greedily_and_its_files_are_its_identity(
     (reply,) = judge.measure([Question("a", ("yes no", "w1 w2"), system="maybe")])
     assert len(reply.answers) == 2
     assert judge.speaker.answer(Question("a", ("yes no", "w1 w2"), system="maybe")) == reply.answers
+    drawn = load("judge-local", **choice | {"settings": {"judge": {"max_tokens": 5, "temperature": 2.0}}})
+    said = {drawn.speaker.answer(Question("a", ("yes no",), draw=draw)) for draw in range(8)}
+    assert len(said) > 1 and drawn.identity != judge.identity
+    assert drawn.speaker.answer(Question("a", ("yes no",), draw=3)) in said
     before = judge.identity
     (folder / "generation_config.json").write_text('{"max_length": 3}')
     assert load("judge-local", **choice).identity != before

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from vismark.formats import strict_json
+from vismark.formats.rle import PIXEL_LIMIT
 from vismark.problems import Problems
 
 # One video: minutes of masks at 30 frames a second fit twice over.
@@ -116,14 +117,18 @@ def read_video(path: Path, problems: Problems) -> Video | None:
     data = strict_json.read_bytes(path, problems, file=path.name, limit=LARGEST)
     if data is None:
         return None
+    fault = "`image_size` is not [height, width]"
     try:
-        return msgspec.json.decode(data, type=Video)
+        video = msgspec.json.decode(data, type=Video)
+        if min(video.image_size) > 0 and video.image_size[0] * video.image_size[1] <= PIXEL_LIMIT:
+            return video
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        known = problems.errors
-        check_annotation(data, path.name, problems, keys=SCORED)
-        if problems.errors == known:  # a fault in what only the typed reader looks at
-            problems.add("FIELD_TYPE", str(error), file=path.name, fix="Get the official file again.")
-        return None
+        fault = str(error)
+    known = problems.errors
+    check_annotation(data, path.name, problems, keys=SCORED)
+    if problems.errors == known:  # a fault that only the typed reader sees
+        problems.add("FIELD_TYPE", fault, file=path.name, fix="Get the official file again.")
+    return None
 
 
 def read_split(path: Path, problems: Problems) -> list[int] | None:
@@ -142,8 +147,10 @@ def read_split(path: Path, problems: Problems) -> list[int] | None:
 
 
 def is_ids(value: Any) -> bool:
-    """Whether a JSON value is a list of integers of 0 or more."""
-    return isinstance(value, list) and set(map(type, value)) <= {int} and min(value, default=0) >= 0
+    """Whether a JSON value is a list of ids: integers from 0 to below a billion."""
+    if not isinstance(value, list) or not set(map(type, value)) <= {int}:
+        return False
+    return min(value, default=0) >= 0 and max(value, default=0) < 10**9
 
 
 def stems(folder: Path) -> Sequence[str]:

@@ -12,7 +12,7 @@ from vismark import registry
 from vismark.jobs.prepare import References, read_references, source
 from vismark.problems import Problems
 from vismark.runtime.atomic import replacing
-from vismark.tasks import Picture
+from vismark.tasks import Frames, Picture
 
 # Fields that are the same in every request: written once, in the first line.
 _SHARED = ("categories",)
@@ -30,7 +30,8 @@ def requests(
     """Write the questions of a benchmark to a JSON Lines file.
 
     The first line says what they share (benchmark, task, seed, categories); each further line is one question: ``id``,
-    ``seed``, and for a picture its ``file``, ``height``, ``width`` and ``url``.
+    ``seed``, for a picture its ``file``, ``height``, ``width`` and ``url``, for a video its ``file``, the ``folder`` of
+    its frames, ``height``, ``width``, number of ``frames`` and their ``rate``.
 
     Returns:
         The number of questions written.
@@ -60,7 +61,16 @@ def _fields(request: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """`value` as JSON has it; of a picture the name of its file, never its path."""
+    """`value` as JSON has it; of a picture or a video the name of its file or folder, never its path."""
+    if isinstance(value, Frames):
+        return {
+            "file": value.file.name if value.file else "",
+            "folder": value.folder.name if value.folder else "",
+            "height": value.height,
+            "width": value.width,
+            "frames": len(value),
+            "rate": value.rate,
+        }
     if isinstance(value, Picture):
         return {
             "file": value.path.name if value.path else "",
