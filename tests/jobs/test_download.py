@@ -345,9 +345,15 @@ def test_what_is_derived_is_made_after_the_download(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(registry, "cards", lambda kind: known.get(kind, {}))
     monkeypatch.setattr(registry, "load", lambda code: shout)
     monkeypatch.setenv("VISMARK_CACHE", str(tmp_path / "cache"))
-    assert download(["tiny-bench"], root=tmp_path / "data", mirror=tmp_path / "mirror").left == []
+    assert plan(["tiny-bench"], root=tmp_path / "data").made == ["again.txt"]
+    after = download(["tiny-bench"], root=tmp_path / "data", mirror=tmp_path / "mirror")
+    assert (after.left, after.made) == ([], [])
     assert (tmp_path / "data" / "again.txt").read_text() == "ABC"
     assert not (tmp_path / "data" / "other.txt").exists()
+    (tmp_path / "data" / "again.txt").unlink()
+    again = plan(["tiny-bench"], root=tmp_path / "data")
+    assert (again.left, again.made) == ([], ["again.txt"]), "a kill may come between fetching and making"
+    assert download(["tiny-bench"], root=tmp_path / "data").made == []
     (tmp_path / "data" / "raw.txt").unlink()
     assert plan(["tiny-bench"], root=tmp_path / "data").left == [], "what is derived already needs no source"
     with pytest.raises(Missing, match="vismark download tiny"):

@@ -53,13 +53,14 @@ def download(
     if dry_run:
         if as_json:
             show.json(wanted)
-        if wanted.left:
-            raise Missing(f"{len(wanted.left)} file(s) are not here: the same command without --dry-run fetches them.")
+        if wanted.left or wanted.made:
+            count = len(wanted.left) + len(wanted.made)
+            raise Missing(f"{count} file(s) are not here: the same command without --dry-run brings them.")
         return
     if bundle is not None:
         collect(names, bundle, images=images, split=split, tell=show.note)
         show.note(f"There: vismark download {' '.join(names)} --mirror {bundle}")
-    elif wanted.left:
+    else:
         job(names, root=root, images=images, split=split, mirror=mirror, tell=show.note)
     if as_json:
         show.json(plan(names, root=place, images=images, split=split, packed=bundle is not None))
@@ -86,4 +87,6 @@ def print_plan(wanted: Plan) -> None:
     unknown = f", and {wanted.unknown} of unknown size" if wanted.unknown else ""
     plural = "s" * (len(wanted.left) != 1)
     free = f"; {free_bytes(Path(wanted.root)):,} bytes are free there" if wanted.left else ""
+    for path in wanted.made:
+        typer.echo(f"to make of them: {path}")
     typer.echo(f"to fetch: {wanted.bytes:,} bytes in {len(wanted.left)} file{plural}{unknown}{free}")

@@ -37,11 +37,12 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What a download will do, before it does anything."""
+    """What a download will do, before it does anything; `made` are the files it will derive from those that it has."""
 
     root: str
     items: list[Item]
     notes: list[str] = []
+    made: list[str] = []
 
     @property
     def left(self) -> list[Item]:
@@ -85,12 +86,14 @@ def plan(
     rootless = all(generated(card) for card in cards.values())
     folder = Path() if rootless else data_root(Path(root) if root is not None else None)
     bundled = Mirror(folder).files if packed else {}
+    made: list[str] = []
     for name, card in cards.items():
         notes += [f"{name}: never released: {text}" for text in getattr(card, "never_released", ())]
         if generated(card):
             notes.append(f"{name}: drawn from a seed on first use; nothing to download")
             continue
         found = _wanted(card, folder, images, split)
+        made += [] if packed else _to_make(card, folder)
         notes += [f"{name}: {path} has no download: make it or put it there" for path in _homemade(card, folder)]
         if not found:
             notes.append(f"{name}: nothing to download")
@@ -99,7 +102,7 @@ def plan(
             everything = tuple(dict.fromkeys((*before, *needed)))
             here = _is_bundled(file, bundled, folder) if packed else is_here(folder, file, everything)
             items[file.path] = Item(name, file, everything, file.bytes, "here" if here else "to fetch")
-    return Plan(str(folder), list(items.values()), notes)
+    return Plan(str(folder), list(items.values()), notes, list(dict.fromkeys(made)))
 
 
 def find(name: str) -> Card | Variant:
@@ -178,6 +181,15 @@ def _of_benchmark(
             if own:
                 found.append((file, tuple(dict.fromkeys(own))))
     return found
+
+
+def _to_make(card: Card | Variant, root: Path) -> list[str]:
+    """References of a benchmark that are derived from what is downloaded, and are not here."""
+    if not isinstance(card, BenchmarkCard):
+        return []
+    steps = [step for one in datasets(card) for step in one.derived]
+    wanted = [step.target for step in steps if any(step.makes(path) for path in card.references.values())]
+    return [target for target in wanted if not (root / target).exists()]
 
 
 def _homemade(card: Card | Variant, root: Path) -> list[str]:
