@@ -50,7 +50,8 @@ def sides_of(evidence: Mapping[str, Sequence[Any]], references: ImageReferences,
     for treatment in ENDINGS:
         made, real = (_evidence(evidence, f"-{treatment}{ending}") for ending in ("", "-references"))
         if made:
-            found[treatment] = Sides(Side(made), Side(real), _known(treatment, references), kid_subset)
+            single = treatment != "half-pixel"  # pytorch-fid copies its features to float64 first
+            found[treatment] = Sides(Side(made), Side(real), _known(treatment, references), kid_subset, single)
     return found
 
 

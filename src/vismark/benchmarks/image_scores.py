@@ -7,7 +7,7 @@ torch-fidelity), ``FID_pytorch`` that of pytorch-fid, ``FID_clean`` that of clea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from vismark.benchmarks.features import blocks, departures, stacked
 from vismark.formats.statistics import Statistics
 from vismark.metrics.generation import errors, inception_score, kernel
 from vismark.metrics.generation.frechet import Gaussian, frechet
-from vismark.metrics.generation.moments import Moments
+from vismark.metrics.generation.moments import Moments, single_mean
 from vismark.metrics.generation.neighbours import balls, covered, nearest, squared_radii
 from vismark.problems import Problem
 
@@ -57,12 +57,17 @@ class Side:
         """The pooled features: float32 of shape (n, d)."""
         return stacked(self.records, "pool")
 
-    def gaussian(self, part: str) -> Gaussian:
-        """The Gaussian of one part; with fewer images than features by the data themselves, else streamed."""
+    def gaussian(self, part: str, single: bool) -> Gaussian:
+        """The Gaussian of one part; with fewer images than features by the data themselves, else streamed.
+
+        Args:
+            single: means in float32, see `single_mean`.
+        """
         width = len(getattr(self.records[0], part)) // 4
         if len(self.records) <= width:
-            return Gaussian.of_features(stacked(self.records, part))
-        return Gaussian.of_moments(Moments.stream(blocks(self.records, part)))
+            return Gaussian.of_features(stacked(self.records, part), single)
+        found = Gaussian.of_moments(Moments.stream(blocks(self.records, part)))
+        return replace(found, mean=single_mean(blocks(self.records, part))) if single else found
 
 
 @dataclass(frozen=True)
@@ -72,18 +77,20 @@ class Sides:
     Attributes:
         statistics: part (``pool``, ``spatial``) → statistics of the whole reference set, which go before `real`.
         kid_subset: images in a subset of KID.
+        single: whether the official tools keep means in float32 behind this treatment.
     """
 
     generated: Side
     real: Side = field(default_factory=Side)
     statistics: Mapping[str, Statistics] = field(default_factory=dict)
     kid_subset: int = 1000
+    single: bool = True
 
     def reference(self, part: str) -> Gaussian | None:
         """The Gaussian of the reference set, or None where nothing is known of it."""
         if part in self.statistics:
             return Gaussian.of_statistics(self.statistics[part].mu, self.statistics[part].sigma)
-        return self.real.gaussian(part) if self.real.records else None
+        return self.real.gaussian(part, self.single) if self.real.records else None
 
     @cached_property
     def near(self) -> tuple[Any, Any] | None:
@@ -100,7 +107,7 @@ class Sides:
             return Number(None, f"the references hold neither images nor statistics of the {part} features")
         if n < 2:
             return Number(None, "one image has no covariance")
-        own, few = self.generated.gaussian(part), ""
+        own, few = self.generated.gaussian(part, self.single), ""
         if own.mean.shape != reference.mean.shape:
             return Number(None, f"{own.mean.size} features against {reference.mean.size} in the statistics")
         if n <= own.mean.size:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from generation_goldens import golden
 from vismark.metrics.generation.frechet import Gaussian, frechet
-from vismark.metrics.generation.moments import Moments, merged
+from vismark.metrics.generation.moments import Moments, merged, single_mean
 
 Rows = np.ndarray[Any, Any]
 
@@ -100,6 +100,13 @@ def test_any_split_and_order_of_merging_equals_one_pass(seed: int, sizes: list[i
         assert found.n == len(x)
         np.testing.assert_allclose(found.mean, x.astype(np.float64).mean(axis=0), rtol=0, atol=1e-12)
         np.testing.assert_allclose(found.sigma, np.cov(x.astype(np.float64), rowvar=False), rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1024, 5000])
+def test_means_in_float32_are_numpys_bit_by_bit_in_any_blocks(size: int) -> None:
+    x = features(5000, 33, 4) * 100
+    blocks = [x[start : start + size] for start in range(0, len(x), size)]
+    np.testing.assert_array_equal(single_mean(blocks), x.mean(axis=0))
 
 
 def test_taking_a_part_out_is_the_reverse_of_merging() -> None:

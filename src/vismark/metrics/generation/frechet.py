@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vismark.metrics.generation.moments import Moments
+from vismark.metrics.generation.moments import Moments, single_mean
 
 # Above this size singular values come from the Gram matrix: three times faster, and 1e-9 is kept (see the tests).
 _SVD_UP_TO = 1024
@@ -38,8 +38,7 @@ class Gaussian:
         """The Gaussian of the rows of `features`, shape (n, d), n ≥ 2.
 
         Args:
-            single: keep the mean in float32, added up row by row, as guided-diffusion, torch-fidelity and clean-fid do
-                (the distance moves by up to 1e-6 of itself).
+            single: keep the mean in float32, see `single_mean` (the distance moves by up to 1e-6 of itself).
 
         Raises:
             ValueError: fewer than two rows.
@@ -53,7 +52,7 @@ class Gaussian:
             rows = np.asarray(features, dtype=np.float64)
             mean = rows.mean(axis=0)
             found = cls(mean, (rows - mean).T / np.sqrt(n - 1), n)
-        return replace(found, mean=features.mean(axis=0, dtype=np.float32)) if single else found
+        return replace(found, mean=single_mean([np.asarray(features, np.float32)])) if single else found
 
     @classmethod
     def of_moments(cls, moments: Moments) -> Gaussian:
