@@ -1,0 +1,1 @@
+"""T2I-CompBench: its prompts, and their grammar frozen with spaCy."""
