@@ -159,9 +159,15 @@ class BenchmarkCard(Card, frozen=True, kw_only=True):
 
 
 class InstrumentCard(Card, frozen=True, kw_only=True):
-    """A frozen measurer: its version and its weights; `role` is what it is used as, e.g. ``detector`` or ``judge``."""
+    """A frozen measurer: its version and its weights.
+
+    Attributes:
+        role: what it is used as, e.g. ``detector`` or ``judge``.
+        canary: ``module:function`` that takes the name of a device and tests it without weights; gives `Problems`.
+    """
 
     role: str
+    canary: str = ""
     version: str = ""
     files: tuple[File, ...] = ()
 

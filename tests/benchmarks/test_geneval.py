@@ -292,3 +292,24 @@ def test_the_twin_is_the_same_class() -> None:
     cards = [registry.card("benchmarks", name) for name in ("geneval", "shapes-geneval")]
     assert cards[0].code == cards[1].code
     assert [spec.name for spec in cards[0].metrics] == [spec.name for spec in cards[1].metrics]
+
+
+def test_the_report_has_a_row_a_prompt_with_verdicts_reasons_and_boxes(drawn: Path, tmp_path: Path) -> None:
+    from vismark.jobs.report import report
+
+    result = score("shapes-geneval", drawn, tmp_path / "result.json")
+    report(tmp_path / "result.json", output=tmp_path / "report.html", worst=5)
+    page = (tmp_path / "report.html").read_text()
+    assert page.count('<figure class="wrong">') + page.count('<figure class="right">') == 5 * 4
+    assert "of 4 correct" in page
+    reasons = [reason for reason in read_table(tmp_path / "result.parquet")["reason"] if reason]
+    assert any(reason.split("\n")[0].replace(">", "&gt;").replace("<", "&lt;") in page for reason in reasons)
+    score("geneval", _recorded(tmp_path), tmp_path / "recorded.json", partial=True)
+    report(tmp_path / "recorded.json", output=tmp_path / "recorded.html")
+    assert "the picture is not here" in (tmp_path / "recorded.html").read_text()
+    assert result.samples == 216
+
+
+def _recorded(folder: Path) -> Path:
+    (folder / "few.jsonl").write_text(json.dumps(record()))
+    return folder / "few.jsonl"

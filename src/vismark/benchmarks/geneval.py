@@ -15,8 +15,9 @@ import msgspec
 from vismark import registry
 from vismark.benchmarks.base import Mode, Opened, Source, Step
 from vismark.benchmarks.geneval_open import read_references, recorded_from
+from vismark.benchmarks.geneval_panels import grid
 from vismark.benchmarks.geneval_steps import DetectStep, GenEvalTruth, PictureStep, Recorded, Seen
-from vismark.benchmarks.panels import Bar, Bars, Panel
+from vismark.benchmarks.panels import Bar, Bars, Panel, Tiles
 from vismark.cards import BenchmarkCard, DatasetCard
 from vismark.formats.geneval import TAGS
 from vismark.formats.geneval_detections import is_detections
@@ -141,6 +142,16 @@ class GenEvalBenchmark:
         """A bar a tag."""
         bars = [Bar(tag, row["score"], details=tuple(row.items())) for tag, row in breakdown.items()]
         return [Bars("By tag", "Share of correct pictures.", bars, digits=3)]
+
+    def grid(
+        self,
+        truth: GenEvalTruth,
+        submission: Pictures | Recorded,
+        columns: Mapping[str, Sequence[Any]],
+        prompts: int,
+    ) -> Tiles:
+        """Prompts by samples, framed in green and red, with reasons and boxes."""
+        return grid(truth, submission, columns, prompts)
 
     def _drawn(self, truth: GenEvalTruth, request: Request, *, wrong: bool) -> Image:
         dataset: DatasetCard = registry.card("datasets", self.card.dataset)

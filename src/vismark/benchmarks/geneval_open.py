@@ -60,7 +60,7 @@ def recorded_from(
     if not pictures:
         return None
     submission = Recorded(pictures, str(read.header.detector.get("name", "")), {})
-    return Opened(submission, tuple(pictures), read.digest, instruments=_identities(read))
+    return Opened(submission, tuple(pictures), read.digest, instruments=identities(read))
 
 
 def _check_floor(read: DetectionsFile, options: Options, file: str, problems: Problems) -> None:
@@ -85,7 +85,7 @@ def check_colours(picture: Detected, prompt: Prompt, options: Options, file: str
             problems.add("GENEVAL_DET_COLOR_MISSING", message, file=file, item=picture.image, fix=fix)
 
 
-def _identities(read: DetectionsFile) -> dict[str, dict[str, str]]:
+def identities(read: DetectionsFile) -> dict[str, dict[str, str]]:
     """Who found the objects, as the file says."""
     header = read.header
     told = {"detector": header.detector, "colour": header.colour}

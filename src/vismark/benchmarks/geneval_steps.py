@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from vismark.formats.geneval_images import Pictures, prompt_of
 from vismark.instruments.crops import Crop
 from vismark.problems import Problems
 from vismark.runtime.digests import digest_of
+from vismark.runtime.parallel import default_jobs
 from vismark.tasks import RLE
 
 if TYPE_CHECKING:
@@ -101,18 +103,20 @@ class DetectStep:
 
     def run(self, submission: Pictures, truth: GenEvalTruth, ids: Sequence[str]) -> list[Seen]:
         """The evidence of the samples `ids`; faults of files are in the records."""
-        records: dict[str, Seen] = {}
-        pixels: dict[str, NDArray[np.uint8]] = {}
-        for id in ids:
-            problems = Problems()
-            read = read_pixels(submission, id, problems)
-            if read is not None:
-                pixels[id] = read
-            digest, asked = self.fingerprint(submission, truth, id)
-            faults = tuple(problems)
-            records[id] = Seen(
-                id=id, digest=digest, reference_digest=asked, detector=self.detector.name, problems=faults
+        # Decoding leaves the interpreter alone: it uses the cores while the network would wait.
+        with ThreadPoolExecutor(default_jobs()) as pool:
+            read = list(pool.map(lambda id: _read(submission, id), ids))
+        pixels = {id: one.pixels for id, one in zip(ids, read, strict=True) if one.pixels is not None}
+        records = {
+            id: Seen(
+                id=id,
+                digest=one.digest,
+                reference_digest=digest_of(_prompt(submission, truth, id)),
+                detector=self.detector.name,
+                problems=tuple(one.problems),
             )
+            for id, one in zip(ids, read, strict=True)
+        }
         found = dict(zip(pixels, self.detector.measure(list(pixels.values())), strict=True))
         coloured = self._coloured(pixels, found, {id: _asked(_prompt(submission, truth, id)) for id in pixels})
         for id, objects in coloured.items():
@@ -159,21 +163,30 @@ def _as_line(record: Seen, file: str) -> Detected:
     return Detected(file, prompt, sample, record.width, record.height, record.detections)
 
 
-def read_pixels(submission: Pictures, id: str, problems: Problems) -> NDArray[np.uint8] | None:
-    """The picture as uint8 RGB, turned as EXIF says; None with an error."""
+@dataclass(frozen=True)
+class _Read:
+    """A file that was read: its digest, its pixels (uint8 RGB, turned as EXIF says) or what is wrong with it."""
+
+    digest: str
+    pixels: NDArray[np.uint8] | None
+    problems: Problems
+
+
+def _read(submission: Pictures, id: str) -> _Read:
     import numpy as np
     from PIL import Image, ImageOps
 
-    path = submission.folder / submission.files[id]
+    problems, digest = Problems(), ""
     try:
-        data = _structure(path)[1]
+        data = _structure(submission.folder / submission.files[id])[1]
+        digest = digest_of(data)
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"), np.uint8)
+            return _Read(digest, np.asarray(ImageOps.exif_transpose(image).convert("RGB"), np.uint8), problems)
     except png.PngFault as fault:
         _report(fault, submission, id, problems)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         _report(png.PngFault("UNREADABLE", f"cannot be decoded: {error}", "Draw it again."), submission, id, problems)
-    return None
+    return _Read(digest, None, problems)
 
 
 def _looked(submission: Pictures, id: str) -> Looked:

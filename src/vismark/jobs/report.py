@@ -98,11 +98,11 @@ def _panels(
         raise Refused(problems)
     breakdown = next(iter(told.breakdowns.values()), {})
     headline = next((name for name in bench.card.headline if name in columns), "")
-    return list(
-        bench.panels(
-            truth, opened.submission, breakdown, _worst(headline, columns, worst, opened.ids, Numbers(bench.card))
-        )
-    )
+    chosen = _worst(headline, columns, worst, opened.ids, Numbers(bench.card))
+    panels = list(bench.panels(truth, opened.submission, breakdown, chosen))
+    if hasattr(bench, "grid") and columns:
+        panels.append(bench.grid(truth, opened.submission, columns, worst))
+    return panels
 
 
 def _worst(

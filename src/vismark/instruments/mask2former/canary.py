@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vismark.problems import Problems
+from vismark.runtime.devices import device as chosen
 
 if TYPE_CHECKING:
     import torch
@@ -53,11 +54,11 @@ def recipe(shapes: Mapping[str, Sequence[int]]) -> dict[str, torch.Tensor]:
     return filled
 
 
-def check(device: torch.device) -> Problems:
-    """Compute the network with known weights on `device` and compare with mmdet."""
+def check(name: str) -> Problems:
+    """Compute the network with known weights on the device called `name` and compare with mmdet."""
     import torch
 
-    problems = Problems()
+    problems, device = Problems(), chosen(name)
     network = _known_network().to(device)
     pixels = torch.randn((1, 3, *_SIZE), generator=torch.Generator().manual_seed(_SEED)).to(device)
     with torch.inference_mode():

@@ -84,10 +84,9 @@ class Mask2Former:
         return [found[row] for row in range(len(items))]
 
     def selftest(self) -> Problems:
-        """Whether this device computes the network rightly, and finds the same in a drawing as the CPU does."""
-        problems = canary.check(self.device)
-        if not problems.errors:
-            canary.compare(self, problems)
+        """Whether this device finds something in a drawing, and the same as the CPU does."""
+        problems = Problems()
+        canary.compare(self, problems)
         return problems
 
     def _batch(self, prepared: Sequence[Prepared], size: int) -> list[tuple[Found, ...]]:
