@@ -28,7 +28,7 @@ def selftest(
         Usage: a name is neither, or the benchmark measures without instruments.
     """
     chosen, problems = tools or Tools(), Problems()
-    for card in dict.fromkeys(card for name in names for card in _cards(name)):
+    for card in {card.name: card for name in names for card in _cards(name)}.values():
         if card.canary:
             tell(f"{card.name}: known weights, known answers")
             problems.extend(registry.load(card.canary)(chosen.device))
@@ -36,9 +36,8 @@ def selftest(
         try:
             problems.extend(registry.load(card.code)(card, chosen).selftest())
         except Missing as reason:
-            problems.add(
-                "INSTRUMENT_ABSENT", str(reason), severity="warning", item=card.name, fix="Get it, and test again."
-            )
+            fix = "Get it, and test again."
+            problems.add("INSTRUMENT_ABSENT", str(reason), severity="warning", item=card.name, fix=fix)
     return problems
 
 
