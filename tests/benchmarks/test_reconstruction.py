@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from vismark.datasets.imagenet.crops import bicubic
 from vismark.datasets.shapes.portraits import ensure
 from vismark.formats.image_files import encode
 from vismark.formats.image_sets import open_set
+from vismark.instruments.base import Tools
 from vismark.jobs.check import check
 from vismark.jobs.report import report
 from vismark.jobs.score import score
@@ -80,6 +82,31 @@ def test_validation_images_are_cropped_once(tmp_path: Path) -> None:
     assert found.pixels(found.ids[0]).shape == (256, 256, 3)
 
 
+def test_lpips_joins_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in that measures the mean absolute difference; the network has its own golden."""
+
+    class Stub:
+        name, identity, batch, departs = "lpips-vgg16", {"weights": "none"}, 8, ""
+
+        def measure(self, pairs: Any) -> list[float]:
+            return [float(np.abs(real - made).mean()) for real, made in pairs]
+
+    bench = registry.benchmark("imagenet-recon")
+    problems = Problems()
+    references = registry.benchmark(NAME).references(Source(), problems, "strict")
+    settings = bench.card.protocols["lpips"] | {"size": 64}
+    opened = bench.open(ensure() / "val", references, problems, "strict", None, settings)
+    monkeypatch.setattr(Tools, "load", lambda self, role, default: Stub())
+    steps = bench.steps("strict", settings, bench.card.measured("lpips"), Tools())
+    assert [step.about.name for step in steps] == ["pairs", "lpips-vgg16"]
+    evidence = {one.about.name: one.run(opened.submission, references, opened.ids) for one in steps}
+    scores = bench.score(opened.submission, references, evidence, "strict", settings)
+    assert scores.metrics["LPIPS"] == scores.metrics["MAE"] == 0
+    assert "8 bits" in scores.why["LPIPS"] and not scores.warnings
+
+
 def test_twins_are_the_same_class_with_the_same_metrics() -> None:
     real, twin = registry.card("benchmarks", "imagenet-recon"), registry.card("benchmarks", NAME)
-    assert (real.code, real.metrics, list(real.protocols)) == (twin.code, twin.metrics, list(twin.protocols))
+    assert real.code == twin.code
+    names = [[spec.name for spec in card.metrics] for card in (real, twin)]
+    assert names[0] == [*names[1], "LPIPS"], "LPIPS judges photographs"

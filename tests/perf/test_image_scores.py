@@ -1,4 +1,4 @@
-"""A whole `score imagenet256` of PNG files against torch-fidelity from end to end: imports, decoding, network, metrics."""
+"""A whole `score imagenet256` of PNG files against torch-fidelity: imports, decoding, network, metrics."""
 
 from __future__ import annotations
 

@@ -13,23 +13,24 @@ from typing import Any
 
 import msgspec
 
-from vismark.benchmarks.base import About, Evidence, Mode, Opened, Source, Step
+from vismark.benchmarks.base import Mode, Opened, Source, Step
+from vismark.benchmarks.features import departures
 from vismark.benchmarks.image_evidence import feature_steps, sides_of
 from vismark.benchmarks.image_folder import ImageSubmission, ImageWriter, open_named
 from vismark.benchmarks.image_references import ImageReferences, read_image_references
-from vismark.benchmarks.image_scores import numbers, undefined
+from vismark.benchmarks.image_scores import Number, numbers, undefined
 from vismark.benchmarks.panels import Panel, Tile, TileRow, Tiles
+from vismark.benchmarks.reconstruction_steps import PairStep, PerceptionStep
 from vismark.cards import BenchmarkCard
-from vismark.formats.image_files import ImageFault
 from vismark.formats.image_sets import FolderImages
 from vismark.instruments.base import Tools
-from vismark.metrics.generation import reconstruction
 from vismark.problems import Problems
 from vismark.results import Scores
 from vismark.runtime.seeds import seed_for
 from vismark.tasks import Image, Picture, Reconstruct, Request
 
 _PAIRED = ("PSNR", "SSIM", "MSE", "MAE")
+_CUT = "of images with 8 bits a channel, where the official evaluator takes the decoder's floats"
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,33 +40,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     network: str
     size: int
     kid_subset: int = 1000
-
-
-class Pair(Evidence, frozen=True, kw_only=True):
-    """How near a reconstruction is to its original."""
-
-    psnr: float = 0.0
-    ssim: float = 0.0
-    mse: float = 0.0
-    mae: float = 0.0
-
-
-class PairStep:
-    """Decodes both images and compares their pixels, on a scale of 0 … 1."""
-
-    about = About("pairs", version=1, record=Pair, batch=16)
-
-    def ids(self, opened: Opened[Any], references: Any) -> Sequence[str]:
-        """Every reconstruction."""
-        return opened.ids
-
-    def run(self, submission: Any, references: Any, ids: Sequence[str]) -> list[Pair]:
-        """The evidence of the images `ids`; faults are in the records, nothing is raised."""
-        return [_pair(submission, references, id) for id in ids]
-
-    def fingerprint(self, submission: Any, references: Any, id: str) -> tuple[str, str]:
-        """Digests of both images as they were found."""
-        return submission.surveyed.digests[id], references.surveyed.digests[id]
 
 
 class ReconstructionBenchmark:
@@ -121,7 +95,10 @@ class ReconstructionBenchmark:
     def steps(self, mode: Mode, settings: Mapping[str, Any], metrics: Collection[str], tools: Tools) -> Sequence[Step]:
         """Comparing pixels, which also decodes every image; then features."""
         instrument = tools.load("features", self._settings(settings).network)
-        return [PairStep(), *feature_steps(instrument, metrics)]
+        steps = [PairStep(), *feature_steps(instrument, metrics)]
+        if "LPIPS" in metrics:
+            steps.append(PerceptionStep(tools.load("lpips", "lpips-vgg16")))
+        return steps
 
     def score(
         self,
@@ -136,16 +113,20 @@ class ReconstructionBenchmark:
         found = numbers(self.card.measured(chosen.tool), sides_of(evidence, references, chosen.kid_subset))
         pairs = evidence["pairs"]
         columns = {name: [getattr(pair, name.lower()) for pair in pairs] for name in _PAIRED}
+        perceived = evidence.get("lpips-vgg16", ())
+        if perceived:
+            columns["LPIPS"] = [one.distance for one in perceived]
+            found["LPIPS"] = Number(None, why="; ".join(filter(None, (_CUT, departures(perceived)))))
         means = {name: sum(values) / len(values) for name, values in columns.items()}
         spreads = {name: _reach(values) for name, values in columns.items()}
         return Scores(
-            metrics=means | {name: number.value for name, number in found.items()},
+            metrics={name: number.value for name, number in found.items()} | means,
             intervals={name: (mean - spreads[name], mean + spreads[name]) for name, mean in means.items()}
             | {name: number.interval for name, number in found.items() if number.interval},
             counts={name: len(pairs) for name in [*means, *found]},
             table={"id": [pair.id for pair in pairs], **columns},
             why={name: number.why for name, number in found.items() if number.why},
-            warnings=undefined(found),
+            warnings=undefined({name: number for name, number in found.items() if name not in means}),
         )
 
     def panels(
@@ -193,29 +174,6 @@ class ReconstructRequests:
 
     def __iter__(self) -> Iterator[Reconstruct]:
         return (self[index] for index in range(len(self)))
-
-
-def _pair(submission: ImageSubmission, references: ImageReferences, id: str) -> Pair:
-    problems, real, made = Problems(), references.surveyed, submission.surveyed
-    assert real is not None
-    digest, other, pixels = made.digests[id], real.digests[id], []
-    for surveyed, prefix in ((real, "REF"), (made, "SUB")):
-        try:
-            pixels.append(surveyed.images.pixels(id) / 255)
-        except ImageFault as fault:
-            place = surveyed.images.place(id)
-            problems.add(f"{prefix}_IMAGE_{fault.fault}", str(fault), file=place, item=id, fix=fault.fix)
-    if problems.errors or pixels[0].shape != pixels[1].shape:  # the size was found wrong before
-        return Pair(id=id, digest=digest, reference_digest=other, problems=tuple(problems))
-    return Pair(
-        id=id,
-        digest=digest,
-        reference_digest=other,
-        psnr=reconstruction.psnr(*pixels),
-        ssim=reconstruction.ssim(*pixels),
-        mse=reconstruction.mse(*pixels),
-        mae=reconstruction.mae(*pixels),
-    )
 
 
 def _reach(values: Sequence[float]) -> float:
