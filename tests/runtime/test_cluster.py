@@ -1,8 +1,11 @@
-"""Measuring on clusters: the same result as one process, also when a worker is killed half way."""
+"""Measuring the features of images: the same result from clusters and after kills as from one process."""
 
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ import pytest
 import dying
 from vismark import registry
 from vismark.benchmarks.base import Source
+from vismark.benchmarks.features import FeatureStep
 from vismark.datasets.shapes.portraits import ensure
 from vismark.instruments.base import Tools
 from vismark.jobs.evidence import Measurement
@@ -67,6 +71,28 @@ def test_a_dask_cluster_gives_the_result_of_one_process_though_a_worker_is_kille
     assert marker.exists(), "no worker was killed"
     # All is in the journal of this process: nothing is measured again.
     assert measured(None, None) == alone
+
+
+_KILLED = """
+from pathlib import Path
+import test_cluster
+test_cluster.measured(Path({marker!r}), None)
+"""
+
+
+def test_a_killed_process_goes_on_where_its_journal_ends(
+    alone: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It dies at the 300th image of 512; the four pieces of 64 before are not measured again."""
+    places = [Path(__file__).parent, Path(dying.__file__).parent, Path(registry.__file__).parents[1]]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, places)))
+    code = _KILLED.format(marker=str(tmp_path / "killed"))
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == -signal.SIGKILL
+    seen: list[str] = []
+    run = FeatureStep.run
+    monkeypatch.setattr(FeatureStep, "run", lambda *given: (seen.extend(given[3]), run(*given))[1])
+    assert measured(None, None) == alone
+    assert len(seen) == 512 - 256
 
 
 @pytest.mark.slow
