@@ -47,6 +47,27 @@ class Number:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """One part of the features of many images as a matrix of which only what is asked for is in memory."""
+
+    records: Sequence[Any]
+    part: str
+    ndim: int = 2
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of images, number of features."""
+        return len(self.records), len(getattr(self.records[0], self.part)) // 4
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, rows: Any) -> Matrix:
+        chosen = self.records[rows] if isinstance(rows, slice) else [self.records[row] for row in rows]
+        return stacked(chosen, self.part)
+
+
+@dataclass(frozen=True)
 class Side:
     """The features of one side behind one treatment, in the order of the images; empty where none were taken."""
 
@@ -114,13 +135,15 @@ class Sides:
             few = (
                 f"{n} images have fewer directions than the {own.mean.size} features: the official tools stop or differ"
             )
-        interval = errors.frechet_interval(self.generated.pool, reference) if part == "pool" else None
+        rows: Any = Rows(self.generated.records, part)
+        interval = errors.frechet_interval(rows, reference) if part == "pool" else None
         return Number(frechet(own, reference), interval=interval, why=few)
 
     def infinity(self) -> Number:
         """The Fréchet distance for infinitely many images."""
         reference = self.reference("pool")
-        value = errors.frechet_at_infinity(self.generated.pool, reference) if reference else None
+        rows: Any = Rows(self.generated.records, "pool")
+        value = errors.frechet_at_infinity(rows, reference) if reference else None
         return Number(value, "" if value is not None else "it takes 10,000 images and references")
 
     def kid(self) -> Number:
