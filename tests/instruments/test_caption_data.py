@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vismark.formats.paraphrases import Paraphrases, pack
-from vismark.instruments import caption_files
+from vismark.instruments import caption_data, caption_files
 from vismark.instruments.caption_data import meteor_tables
 from vismark.problems import Missing
 
@@ -51,6 +51,21 @@ def test_the_whole_table_against_the_official_one() -> None:
     # The last block was cut by the range.
     expected.popitem()
     assert {phrase: tables.paraphrases.of(phrase) for phrase in expected} == expected
+
+
+def test_a_damaged_table_in_the_cache_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Path] = []
+    monkeypatch.setenv("VISMARK_CACHE", str(tmp_path))
+    monkeypatch.setattr(caption_data, "_make", lambda source, path: (made.append(path), pack(LINES, path)))
+    for content in (None, b"", b"{}"):
+        if content is not None:
+            made[0].write_bytes(content)
+        else:
+            (tmp_path / "captions").mkdir()
+        assert caption_data._paraphrases().of("big") == ["large"]
+    assert len(made) == 3
+    assert caption_data._paraphrases().of("big") == ["large"]
+    assert len(made) == 3
 
 
 def test_loading_is_quick_after_the_first_time() -> None:

@@ -66,11 +66,16 @@ def meteor_tables() -> meteor.MeteorTables:
 
 def _paraphrases() -> Paraphrases:
     path = cache_root() / "captions" / f"paraphrases-{DIGESTS[PARAPHRASES][:16]}.table"
-    if not path.exists():
+    try:
+        return Paraphrases(path)
+    except (FileNotFoundError, ValueError):
         source = official_file(PARAPHRASES)
-        with held(path):
-            if not path.exists():
-                _make(source, path)
+    with held(path):
+        try:
+            # Another process may have made it meanwhile.
+            return Paraphrases(path)
+        except (FileNotFoundError, ValueError):
+            _make(source, path)
     return Paraphrases(path)
 
 
