@@ -18,7 +18,7 @@ from vismark.metrics.grounding import Row, measure
 _MOST_BYTES = 1 << 29
 
 
-class Grounded(Evidence, frozen=True, kw_only=True):
+class Tied(Evidence, frozen=True, kw_only=True):
     """The evidence of one image: its counts; None where a PNG cannot be read (matching says why)."""
 
     row: Row | None = None
@@ -69,13 +69,13 @@ class PlainStep:
 class GroundStep:
     """Compares the regions that phrases name (`metrics.grounding`)."""
 
-    about = About("grounding", version=1, record=Grounded)
+    about = About("grounding", version=1, record=Tied)
 
     def ids(self, opened: Opened[GroundedSubmission], truth: GroundedTruth) -> Sequence[str]:
         """Every sample that is scored."""
         return opened.ids
 
-    def run(self, submission: GroundedSubmission, truth: GroundedTruth, ids: Sequence[str]) -> list[Grounded]:
+    def run(self, submission: GroundedSubmission, truth: GroundedTruth, ids: Sequence[str]) -> list[Tied]:
         """The evidence of the samples `ids`."""
         return [self._grounded(submission, truth, id) for id in ids]
 
@@ -83,7 +83,7 @@ class GroundStep:
         """Digests of the predicted and the true PNG as they are now."""
         return MatchStep("strict").fingerprint(submission.panoptic, truth.panoptic, id)
 
-    def _grounded(self, submission: GroundedSubmission, truth: GroundedTruth, id: str) -> Grounded:
+    def _grounded(self, submission: GroundedSubmission, truth: GroundedTruth, id: str) -> Tied:
         digest, reference_digest = self.fingerprint(submission, truth, id)
         regions = [phrase.segment_ids for phrase in truth.record(id).phrases]
         tags = [tag.numbers for tag in submission.captions[id].tags]
@@ -99,7 +99,7 @@ class GroundStep:
             row = measure(ids_from_rgb(png.decode(true_data)), regions, ids_from_rgb(png.decode(data)), tags)
         except (png.PngFault, IndexError):
             pass  # matching names the fault, and nothing is scored
-        return Grounded(id=id, digest=digest, reference_digest=reference_digest, row=row)
+        return Tied(id=id, digest=digest, reference_digest=reference_digest, row=row)
 
 
 def plain(submission: GroundedSubmission) -> CaptionSubmission:

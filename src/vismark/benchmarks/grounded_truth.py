@@ -60,7 +60,7 @@ def read(card: BenchmarkCard, source: Source, problems: Problems) -> GroundedTru
     texts = {id: read_caption(data.captions[id], problems) for id in data.ids}
     if problems.errors:
         return None
-    problems.add("TAG_BASE", base_told(data), severity="note", file=captions.name, value=data.decision.base)
+    problems.add("TAG_BASE", str(data.decision), severity="note", file=captions.name, value=data.decision.base)
     whole = data.truth
     panoptic = replace(
         whole,
@@ -77,13 +77,6 @@ def read(card: BenchmarkCard, source: Source, problems: Problems) -> GroundedTru
         digest,
     )
     return GroundedTruth(data, panoptic, plain, digest)
-
-
-def base_told(data: PanCap) -> str:
-    """How numbers in the true tags are read, and how well that fits."""
-    shares = ", ".join(f"{share:.2%} read as {name}" for name, share in data.decision.out_of_range.items())
-    reading = data.decision.base
-    return f"numbers in the true tags are read as {reading}; captions with a number out of range: {shares}"
 
 
 def spans_of(record: GroundedRecord) -> tuple[Span, ...]:

@@ -123,15 +123,10 @@ class CaptionReader:
     unknown: list[object] = field(default_factory=list)
     empty: list[object] = field(default_factory=list)
 
-    def entry(self, where: str, item: Any, *, markup: bool = False) -> tuple[str, str] | None:
-        """(sample id, caption) of an entry, or None with the reason noted.
-
-        Args:
-            where: the place of the entry.
-            markup: tags are welcome.
-        """
+    def entry(self, where: str, item: Any) -> tuple[str, str] | None:
+        """(sample id, caption) of the entry at the place `where`, or None with the reason noted."""
         sample = self.sample(where, item)
-        caption = None if sample is None else self.caption(item, markup)
+        caption = None if sample is None else self.caption(item)
         return None if sample is None or caption is None else (sample, caption)
 
     def sample(self, where: str, item: Any) -> str | None:
@@ -157,8 +152,8 @@ class CaptionReader:
             return self._once(sample, stated)
         return None
 
-    def caption(self, item: dict[str, Any], markup: bool) -> str | None:
-        """The caption of an entry, or None with the reason noted."""
+    def caption(self, item: dict[str, Any], *, markup: bool = False) -> str | None:
+        """The caption of an entry, in which `markup` is welcome or not; None with the reason noted."""
         text, add = item.get("caption"), self.findings.add
         if "caption" not in item:
             add("MISSING_FIELD", "`caption` is missing", "Add `caption`: a string.")

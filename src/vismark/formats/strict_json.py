@@ -12,6 +12,9 @@ import msgspec
 
 from vismark.problems import Problems
 
+# Of JSON Lines; no data set here has a fifth as many images.
+_MOST_LINES = 1 << 20
+
 # Repeated keys that are named.
 _MOST_KEYS = 100
 
@@ -75,7 +78,11 @@ def parse_lines(
     Args:
         most: refuse a line with more values.
     """
-    found = []
+    found: list[tuple[str, Any]] = []
+    if data.count(b"\n") > _MOST_LINES:
+        message = f"the file holds more than {_MOST_LINES:,} lines, which cannot be right here"
+        problems.add("FILE_TOO_LARGE", message, file=file, fix="Is this the right file?")
+        return found
     for number, line in enumerate(data.split(b"\n"), 1):
         if not line.strip():
             continue

@@ -61,6 +61,10 @@ class Decision(msgspec.Struct, frozen=True):
     out_of_range: dict[str, float]
     captions: int
 
+    def __str__(self) -> str:
+        shares = ", ".join(f"{share:.2%} read as {name}" for name, share in self.out_of_range.items())
+        return f"numbers in the true tags are read as {self.base}; captions with a number out of range: {shares or '?'}"
+
 
 @dataclass(frozen=True)
 class PanCap(Sequence[GroundedRecord]):

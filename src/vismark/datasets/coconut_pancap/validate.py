@@ -40,7 +40,7 @@ def validate_captions(folder: Path, panoptic: Path | None, masks: Path | None, p
 
 def check(data: PanCap, problems: Problems) -> None:
     """Every fault of the captions: files without a partner, text that is none, and every break of the tag grammar."""
-    _tell_base(data, problems)
+    problems.add("TAG_BASE", str(data.decision), severity="note", value=data.decision.base)
     for id in sorted(data.captions.keys() - data.truth.annotations.keys()):
         message = f"{id}.txt has no masks"
         problems.add("CAPTION_FILE_UNPAIRED", message, file=f"{id}.txt", item=id, fix="Remove it.")
@@ -82,11 +82,3 @@ def _check_numbers(id: str, data: PanCap, problems: Problems) -> None:
         if len(phrase.segment_ids) < len(phrase.numbers):
             message = f"{list(phrase.numbers)} names a region that the image does not have ({count} regions)"
             problems.add("TAG_ID_OUT_OF_RANGE", message, file=f"{id}.txt", item=id, value=phrase.text, fix=fix)
-
-
-def _tell_base(data: PanCap, problems: Problems) -> None:
-    shares = ", ".join(f"{share:.2%} as {name}" for name, share in data.decision.out_of_range.items())
-    message = (
-        f"numbers in tags are read as {data.decision.base}; captions with a number out of range: {shares or 'unknown'}"
-    )
-    problems.add("TAG_BASE", message, severity="note", value=data.decision.base)
