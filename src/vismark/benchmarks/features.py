@@ -163,7 +163,7 @@ def blocks(records: Sequence[Any], part: str) -> Iterator[NDArray[np.float32]]:
     return (stacked(records[start : start + _BLOCK], part) for start in range(0, len(records), _BLOCK))
 
 
-def statistical(features: Sequence[Any]) -> dict[str, NDArray[np.float32]]:
+def with_statistics(features: Sequence[Any]) -> dict[str, NDArray[np.float32]]:
     """The parts of features that have statistics, as matrices, by the suffix of their names in statistics files."""
     import numpy as np
 

@@ -5,7 +5,7 @@ All take and give uint8 RGB of shape (height, width, 3), and use Pillow as the o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -125,8 +125,25 @@ def cropped(surveyed: Surveyed, how: str, size: int) -> Surveyed:
     """The set with its images cropped, `how` being a name of `CROPS` or "" for none; digests say so."""
     if not how:
         return surveyed
-    digests = {id: digest_of([digest, how, size]) for id, digest in surveyed.digests.items()}
-    return Surveyed(Cropped(surveyed.images, how, size), surveyed.ids, digests)
+    return Surveyed(Cropped(surveyed.images, how, size), surveyed.ids, _Digests(surveyed.digests, how, size))
+
+
+@dataclass(frozen=True)
+class _Digests(Mapping[str, str]):
+    """Digests that tell of the crop, made one by one: a step asks for the set anew with every image."""
+
+    inner: Mapping[str, str]
+    how: str
+    size: int
+
+    def __getitem__(self, id: str) -> str:
+        return digest_of([self.inner[id], self.how, self.size])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.inner)
+
+    def __len__(self) -> int:
+        return len(self.inner)
 
 
 def _shorter(pixels: Pixels, size: int, method: int) -> Pixels:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from vismark import registry
-from vismark.benchmarks.features import statistical
+from vismark.benchmarks.features import with_statistics
 from vismark.formats.image_files import ImageFault
 from vismark.formats.image_sets import open_set
 from vismark.formats.image_survey import Surveyed, survey
@@ -104,7 +104,7 @@ def _measured(path: Path, instrument: Any, part: Shard, problems: Problems, jobs
     saved = time.monotonic()
     with Bar(f"measuring {images.name}", len(looked.ids), done) as bar:
         for ids in chunks(looked.ids[done:], _BLOCK):
-            for name, rows in statistical(_features(looked, ids, instrument, jobs)).items():
+            for name, rows in with_statistics(_features(looked, ids, instrument, jobs)).items():
                 block = Moments.of(rows)
                 parts[name] = parts[name].merge(block) if name in parts else block
             done += len(ids)
