@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import vismark
+from detection_builder import results, truth, write
 from vismark.problems import Refused
 from vismark.results import read_result
 from vismark.runtime.sandbox import Bounds, run
@@ -46,6 +49,33 @@ def test_file_size_is_limited(tmp_path: Path) -> None:
 def test_open_files_are_limited() -> None:
     code = "import sys\ntry: files = [open('/dev/null') for _ in range(100)]\nexcept OSError as e: sys.exit(e.errno)"
     assert run(python(code), SMALL) == 24  # EMFILE
+
+
+LIMITS = {
+    "memory": (Bounds(memory=400 << 20), "not enough memory|a library gave up|a library crashed"),
+    "processor time": (Bounds(cpu=1), "1 s of processor time"),
+    "size of files": (Bounds(file=1000), "File too large|more than 1,000 bytes"),
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_the_command_meets_each_limit_with_a_message(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Scoring a million detections of one image needs more than a second, 400 MB, and a thousand bytes of result."""
+    gt, file = write(tmp_path, truth(3), "")
+    file.write_text("[" + ",".join([json.dumps(results(truth(3), 3)[0])] * 1_000_000) + "]")
+    bounds, message = LIMITS[name]
+    words = ["score", "coco-detection", file, "--references", gt, "-o", tmp_path / "result.json"]
+    start = "import sys; from vismark.cli.main import run; run()"
+    try:
+        code = run([sys.executable, "-c", start, *map(str, words)], bounds)
+        said = capfd.readouterr().err
+    except Refused as refused:
+        code, said = 1, str(refused) + capfd.readouterr().err
+    assert code == 1 and re.search(message, said), said
+    assert "Traceback" not in said
+    assert not (tmp_path / "result.json").exists()
 
 
 def test_a_crash_of_a_library_is_explained() -> None:
