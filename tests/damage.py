@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from hypothesis import strategies as st
@@ -22,6 +23,20 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The path of every value inside `value`."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [path] * bool(path) + [place for key, one in inner for place in places(one, (*path, key))]
+
+
+def change(data: st.DataObject, content: Any) -> None:
+    """Replace, remove or double one value inside `content`."""
+    *way, last = data.draw(st.sampled_from(places(content)))
+    for key in way:
+        content = content[key]
+    what = data.draw(st.sampled_from(["replace", "remove", "double"]))
+    if what == "replace":
+        content[last] = data.draw(json_values)
+    elif what == "remove":
+        del content[last]
+    elif isinstance(content, list):
+        content.insert(data.draw(st.integers(0, len(content))), copy.deepcopy(content[last]))
 
 
 edits = st.lists(

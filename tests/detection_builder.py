@@ -26,6 +26,13 @@ def run_lengths(pixels: np.ndarray[Any, Any]) -> dict[str, Any]:
     return {"size": list(packed["size"]), "counts": packed["counts"].decode()}
 
 
+def number(value: int) -> str:
+    """One number of compressed run lengths, after cocoapi's `rleToString`."""
+    digit, value = value & 31, value >> 5
+    end = value == (-1 if digit & 16 else 0)
+    return chr(48 + digit) if end else chr(48 + digit + 32) + number(value)
+
+
 def filled(box: list[float]) -> np.ndarray[Any, Any]:
     """The mask of an ellipse in a box."""
     x, y, width, height = box

@@ -105,7 +105,7 @@ def test_the_whole_command_equals_the_original(oracle: list[dict[str, Any]]) -> 
 HOSTILE = {
     "empty": "",
     "blank": " \t ",
-    "long": "a red circle " * 8_000,
+    "long": "a red circle " * 1_250,
     "line separators": "a red\u2028circle\u2029on\x0bthe\x0cgrass\rhere\x85now",
     "new lines": "a red circle\non grass\n",
     "control": "a \x00red\x07 \x1bcircle\x7f",
@@ -123,13 +123,9 @@ def test_no_caption_moves_the_score_of_another_image(oracle: list[dict[str, Any]
     assert run("vismark score shapes-captions captions.json -o plain.json").code == 0
     hostile = [one | {"caption": HOSTILE[kind]} if n == 20 else one for n, one in enumerate(oracle)]
     written(hostile)
-    # 100 kB are refused in strict mode, and counted like any caption in official mode (by METEOR in half a minute).
-    options = "--mode official --metrics CIDEr,BLEU-4,ROUGE-L" if kind == "long" else ""
-    ran = run(f"vismark score shapes-captions captions.json {options} -o hostile.json")
+    ran = run("vismark score shapes-captions captions.json -o hostile.json")
     assert ran.code == 0, ran.output
     plain, changed = table("plain.json"), table("hostile.json")
-    if kind == "long":
-        plain = {id: {name: value for name, value in row.items() if name != "METEOR"} for id, row in plain.items()}
     other = str(oracle[20]["image_id"])
     assert {id: row for id, row in changed.items() if id != other} == {
         id: row for id, row in plain.items() if id != other
@@ -152,7 +148,7 @@ def test_line_separators_deviate_and_the_result_says_why(oracle: list[dict[str, 
 FAULTS: dict[str, tuple[Any, bool]] = {
     # code → change of the first entry (None removes a key), whether official mode takes it
     "SUB_CAPTION_TYPE": ({"caption": 5}, False),
-    "SUB_CAPTION_LENGTH": ({"caption": "word " * 20_000}, True),
+    "SUB_CAPTION_LENGTH": ({"caption": "word " * 20_000}, False),
     "SUB_CAPTION_MARKUP": ({"caption": "<0:the sky> over <p>a house</p> [SEG]"}, True),
     "MISSING_FIELD": ({"caption": None}, False),
     "FIELD_TYPE": ({"image_id": "1"}, False),

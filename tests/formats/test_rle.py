@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pycocotools import mask as official
 
+from detection_builder import number
 from vismark.formats.detection_masks import areas
 from vismark.formats.rle import Rle, RleFault, area_of, box_of, checked_runs, compress, from_string, pixels_of
 
@@ -77,13 +78,6 @@ def wrapping(pixels: int, size: int) -> str:
     each = sum((place + 1) // 2 for place in range(1, count))
     step, rest = divmod(2**64 + pixels, each)
     return number(0) + number(step) * (count - 2) + number(step + rest)
-
-
-def number(value: int) -> str:
-    """One number of a compressed string."""
-    digit, value = value & 31, value >> 5
-    end = value == (-1 if digit & 16 else 0)
-    return chr(48 + digit) if end else chr(48 + digit + 32) + number(value)
 
 
 @pytest.mark.parametrize("size", [6, 7, 8, 9])

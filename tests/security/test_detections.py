@@ -16,7 +16,7 @@ import pytest
 import vismark
 from bounded import MEGABYTES, SECONDS, Report, checked, tree
 from bounded import vismark as command
-from detection_builder import HEIGHT, WIDTH, official, results, truth, write
+from detection_builder import HEIGHT, WIDTH, number, official, results, truth, write
 
 TRUTH = truth(3)
 BOXES = results(TRUTH, 3)
@@ -54,13 +54,6 @@ def many(entry: bytes, count: int) -> Make:
 
 def coded(encoding: str) -> Make:
     return lambda entries: json.dumps(entries).encode(encoding)
-
-
-def number(value: int) -> str:
-    """One number of compressed run lengths."""
-    digit, value = value & 31, value >> 5
-    end = value == (-1 if digit & 16 else 0)
-    return chr(48 + digit) if end else chr(48 + digit + 32) + number(value)
 
 
 FULL = number(0) + number(HEIGHT * WIDTH)
@@ -184,15 +177,15 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Report]:
         return {"benchmark": "coco-detection", "submission": str(file), "references": str(gt), **options}
 
     calls = {}
-    for number_, label in enumerate(CASES):
+    for place, label in enumerate(CASES):
         protocol, _, _, make = case(label)
-        file = folder / f"{number_}.json"
+        file = folder / f"{place}.json"
         file.write_bytes(made(make, protocol))
         for mode in ("strict", "official"):
             calls[f"{label}, {mode}"] = call(file, protocol=protocol, mode=mode)
     hole = folder / "hole.json"
-    with hole.open("wb") as file_:
-        file_.truncate(2 << 30)
+    with hole.open("wb") as sparse:
+        sparse.truncate(2 << 30)
     calls["2 GB line"] = call(hole)
     before = tree(folder)
     found = checked(calls, call(clean))

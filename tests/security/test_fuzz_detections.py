@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vismark
-from damage import damage, edits, json_values, places
+from damage import change, damage, edits
 from detection_builder import official, results, truth, write
 from vismark.jobs.prepare import Options, prepare
 from vismark.jobs.score import compute
@@ -46,20 +46,6 @@ def opened(folder: Folder, protocol: str, mode: Any) -> tuple[Any, Problems]:
         assert one.code and one.message
         assert all(c.isprintable() for c in f"{one}{one.value}"), one
     return prepared and prepared.opened.submission, problems
-
-
-def change(data: st.DataObject, content: Any) -> None:
-    """Replace, remove or double one value inside `content`."""
-    *way, last = data.draw(st.sampled_from(places(content)))
-    for key in way:
-        content = content[key]
-    what = data.draw(st.sampled_from(["replace", "remove", "double"]))
-    if what == "replace":
-        content[last] = data.draw(json_values)
-    elif what == "remove":
-        del content[last]
-    elif isinstance(content, list):
-        content.append(copy.deepcopy(content[last]))
 
 
 @settings(max_examples=120, deadline=None)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vismark
-from damage import damage, edits, json_values, places
+from damage import change, damage, edits, json_values, places
 from panoptic_builder import Case, build
 from vismark.benchmarks.panoptic_match import Matched
 from vismark.jobs.prepare import Options, prepare
@@ -52,20 +52,8 @@ def examine(case: Case, mode: str) -> dict[str, Matched]:
 def test_json_with_values_replaced_removed_or_doubled(case: Case, data: st.DataObject, mode: str) -> None:
     content = copy.deepcopy(case.prediction)
     for _ in range(data.draw(st.integers(1, 3))):
-        every = places(content)
-        if not every:
-            break
-        *way, last = data.draw(st.sampled_from(every))
-        parent = content
-        for key in way:
-            parent = parent[key]
-        what = data.draw(st.sampled_from(["replace", "remove", "double"]))
-        if what == "replace":
-            parent[last] = data.draw(json_values)
-        elif what == "remove":
-            del parent[last]
-        elif isinstance(parent, list):
-            parent.insert(data.draw(st.integers(0, len(parent))), copy.deepcopy(parent[last]))
+        if places(content):
+            change(data, content)
     case.submission.write_text(json.dumps(content))
     try:
         examine(case, mode)
