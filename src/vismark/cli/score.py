@@ -179,7 +179,7 @@ def print_result(result: Result) -> None:
         interval = (
             "–".join(f"{bound * spec.scale:.{spec.digits}f}" for bound in basis.interval) if basis.interval else ""
         )
-        what = basis.equals if basis.kind == "official" else f"{basis.kind}: {basis.why}"
+        what = basis.equals if basis.kind == "official" else ": ".join(filter(None, (basis.kind, basis.why)))
         table.add_row(name, shown, interval, "" if basis.n is None else str(basis.n), escape(what))
     show.console().print(table)
     left = [spec.name for spec in card.metrics if spec.asked and spec.name not in result.metrics]
