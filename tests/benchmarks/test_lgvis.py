@@ -434,3 +434,15 @@ def test_the_report_shows_strips_and_captions(tmp_path: Path) -> None:
         "AP over IoU",
     ):
         assert text in page
+
+
+def test_a_measured_part_is_not_taken_for_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evidence of some expressions of a video is kept apart from that of all."""
+    monkeypatch.setenv("VISMARK_CACHE", str(tmp_path / "cache"))
+    vismark.predict("oracle", "shapes-lgvis", tmp_path / "part" / "out", settings={"amount": "0"}, limit=4)
+    vismark.measure("shapes-lgvis", tmp_path / "part" / "out")
+    (tmp_path / "part" / "out" / "manifest.json").unlink()
+    whole = vismark.score("shapes-lgvis", tmp_path / "part" / "out", partial=True)
+    assert whole.samples == 10 and whole.metrics["mAP"] is not None and whole.metrics["mAP"] < 100
+    moved = (tmp_path / "part" / "out").rename(tmp_path / "part" / "elsewhere")
+    assert vismark.score("shapes-lgvis", moved, partial=True).submission == whole.submission

@@ -7,6 +7,7 @@ does as the official tool does, which merges compressed masks in C pair by pair.
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,28 @@ def test_memory_is_flat_in_the_number_of_videos(tmp_path: Path) -> None:
     print("\npeak memory:", ", ".join(f"{n} videos {peak / 2**20:.0f} MiB" for n, peak in peaks.items()))
     # Fifteen times the videos, each with 190 kB of annotation and prediction: an outline of each stays, no mask.
     assert peaks[300] - peaks[20] < 280 * 20 * 1024
+
+
+@pytest.mark.perf
+@pytest.mark.timeout(600)
+def test_what_one_process_has_to_do_for_all(tmp_path: Path) -> None:
+    """What workers cannot share bounds the gain from cores; in processor time, as other work shares the machine."""
+    from vismark.jobs.prepare import Options, measured, prepare
+
+    names = generate(tmp_path / "videos", 300)
+    spent = {}
+    for jobs in (1, 2):
+        start = time.process_time()
+        options = Options({name: names[name] for name in ("annotations", "split")}, jobs=jobs)
+        prepared, problems = prepare("vicas-lgvis", Path(names["predictions"]), options)
+        assert prepared is not None
+        measured(prepared, problems, jobs, keep=False)
+        spent[jobs] = time.process_time() - start
+    share = spent[2] / spent[1]
+    print(
+        f"\nprocessor time of the main process: {spent[1]:.2f} s alone, {spent[2]:.2f} s beside two workers; "
+        f"with that share of {share:.0%} two cores are at the most {2 / (1 + share):.2f} × one"
+    )
 
 
 @pytest.mark.perf

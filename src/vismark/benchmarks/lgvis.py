@@ -28,6 +28,7 @@ from vismark.metrics import tracks as ap
 from vismark.metrics.bootstrap import interval
 from vismark.problems import Problems, Refused
 from vismark.results import Scores
+from vismark.runtime.digests import digest_of
 from vismark.runtime.seeds import seed_for
 from vismark.tasks import Request, Tracks, VideoSegment
 
@@ -86,17 +87,19 @@ class LgvisBenchmark:
         settings: Mapping[str, Any],
     ) -> Opened[VideoFolder] | None:
         """Look which files there are; a video's file is read when it is measured."""
-        every = ExpressionRequests(truth, 0).ids
-        chosen = None if wanted is None else [id for id in every if id in set(wanted)]
-        there = open_folder(path, truth, problems, None if chosen is None else {parts(id)[0] for id in chosen})
+        asked = ExpressionRequests(truth, 0).ids
+        if wanted is not None:
+            part = frozenset(wanted)
+            asked = tuple(id for id in asked if id in part)
+        videos = None if wanted is None else {parts(id)[0] for id in asked}
+        there = open_folder(path, truth, problems, videos)
         if there is None:
             return None
         numbers: dict[str, tuple[int, ...]] = dict.fromkeys(there, ())
-        ids = [id for id in (every if chosen is None else chosen) if parts(id)[0] in numbers]
-        for id in ids:
-            name, number = parts(id)
+        ids = tuple(id for id in asked if parts(id)[0] in numbers)
+        for name, number in map(parts, ids):
             numbers[name] += (number,)
-        return Opened(VideoFolder(path, numbers), tuple(ids), path.name)
+        return Opened(VideoFolder(path, numbers), ids, digest_of(numbers))
 
     def steps(self, mode: Mode, settings: Mapping[str, Any], metrics: Collection[str], tools: Tools) -> Sequence[Step]:
         """Counting overlaps."""

@@ -22,6 +22,7 @@ def open_folder(
         wanted: videos that must be there; None takes whichever are.
     """
     fix = "Name the folder with one JSON file a video, called like 000011.json."
+    must = None if wanted is None else frozenset(wanted)
     if not path.is_dir():
         problems.add("SUB_FILE", "is no folder", file=path.name, fix=fix)
         return None
@@ -33,7 +34,7 @@ def open_folder(
         problems.add("SUB_EMPTY", message, file=path.name, fix=fix)
         return None
     for name in truth.outlines:
-        if wanted is not None and name in wanted and name not in files:
+        if must is not None and name in must and name not in files:
             message, fix = f"video {name} has no prediction", "Add it; --partial scores the others."
             problems.add("SUB_VIDEO_MISSING", message, file=f"{name}.json", item=name, fix=fix)
     for name in known:
@@ -45,4 +46,4 @@ def open_folder(
         shown = ", ".join(strays[:_SHOWN])
         message = f"{len(strays)} files are of no video of the split ({shown} …); they are ignored"
         problems.add("SUB_VIDEO_UNKNOWN", message, severity="warning", file=path.name, fix="Is it another split?")
-    return tuple(name for name in known if wanted is None or name in wanted)
+    return tuple(name for name in known if must is None or name in must)
