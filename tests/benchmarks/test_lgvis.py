@@ -446,3 +446,13 @@ def test_a_measured_part_is_not_taken_for_the_whole(tmp_path: Path, monkeypatch:
     assert whole.samples == 10 and whole.metrics["mAP"] is not None and whole.metrics["mAP"] < 100
     moved = (tmp_path / "part" / "out").rename(tmp_path / "part" / "elsewhere")
     assert vismark.score("shapes-lgvis", moved, partial=True).submission == whole.submission
+
+
+def test_relative_folders_reach_workers_that_were_started_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        folder, expected = build(tmp_path / name, 11, 20)
+        monkeypatch.chdir(folder)
+        references = {"annotations": "annotations", "split": "val.json"}
+        assert numbers(vismark.score("vicas-lgvis", "predictions", references=references, jobs=2)) == expected

@@ -322,7 +322,7 @@ def test_the_interval_is_students() -> None:
 @pytest.mark.timeout(60)
 def test_a_killed_run_goes_on(tmp_path: Path, address: str) -> None:
     references = build(tmp_path, answers_of(24))
-    Server.slow = 0.1
+    Server.slow = 0.3
     words = [
         sys.executable, "-m", "vismark", "score", "vicas-caption", str(tmp_path / "predictions"),
         "--references", ",".join(f"{name}={path}" for name, path in references.items()), "--metrics", "Captioning",
@@ -334,7 +334,7 @@ def test_a_killed_run_goes_on(tmp_path: Path, address: str) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert 20 <= len(Server.answered) < 72
-    time.sleep(0.3)  # replies under way arrive nowhere
+    time.sleep(0.6)  # replies under way arrive nowhere
     Server.slow = 0.0
     result = judged(tmp_path, references, address)
     assert result.samples == 24 and len(Server.answered) == 72

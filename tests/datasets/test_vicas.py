@@ -268,11 +268,13 @@ frames.make(Path({str(tmp_path / "vicas" / "videos")!r}), Path({str(tmp_path / "
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
     first = tmp_path / "vicas" / "video_frames.part" / "000007" / "00000.jpg"
     before = first.stat().st_mtime_ns
+    (tmp_path / "vicas" / "video_frames.part" / ".000008.x.part").mkdir()
     assert not (tmp_path / "vicas" / "video_frames").exists()
     derive("vicas", tmp_path)
     after = tmp_path / "vicas" / "video_frames"
     assert (after / "000007" / "00000.jpg").stat().st_mtime_ns == before
     assert len(list((after / "000008").iterdir())) == 3
+    assert sorted(path.name for path in after.iterdir()) == ["000007", "000008"]
 
 
 def test_videos_that_end_early_or_are_of_another_size(tmp_path: Path) -> None:

@@ -99,7 +99,8 @@ class LgvisBenchmark:
         ids = tuple(id for id in asked if parts(id)[0] in numbers)
         for name, number in map(parts, ids):
             numbers[name] += (number,)
-        return Opened(VideoFolder(path, numbers), ids, digest_of(numbers))
+        # Workers may have been started in another folder.
+        return Opened(VideoFolder(path.absolute(), numbers), ids, digest_of(numbers))
 
     def steps(self, mode: Mode, settings: Mapping[str, Any], metrics: Collection[str], tools: Tools) -> Sequence[Step]:
         """Counting overlaps."""

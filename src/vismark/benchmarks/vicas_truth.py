@@ -85,8 +85,9 @@ def read_truth(card: BenchmarkCard, source: Source, problems: Problems) -> Vicas
         return None
     frames, videos = source.path(card, "frames"), source.path(card, "videos")
     footage = Footage(frames if frames and frames.is_dir() else None, find_videos(videos))
-    paths = {name: outline.path for name, outline in outlines.items()}
-    return VicasTruth(outlines, footage, digest_of([folder.name, list(names)]), paths)
+    # Workers may have been started in another folder.
+    paths = {name: outline.path.absolute() for name, outline in outlines.items()}
+    return VicasTruth(outlines, footage, digest_of(list(names)), paths)
 
 
 def _outlines(folder: Path, names: Sequence[str], problems: Problems) -> dict[str, Outline]:

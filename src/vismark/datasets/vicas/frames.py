@@ -6,6 +6,7 @@ goes on with the next.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,6 +36,8 @@ def make(source: Path, target: Path) -> Problems:
         )
     part = target.with_name(f"{target.name}.part")
     part.mkdir(parents=True, exist_ok=True)
+    for leftover in part.glob(".*.part"):  # of a run that was killed
+        shutil.rmtree(leftover)
     left = [name for name in videos if not (part / name).is_dir()]
     problems = Problems()
 
