@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from vismark.formats.detection_columns import Detected
 from vismark.formats.detection_entries import Examiner, Kind
 from vismark.formats.detection_truth import DetectionTruth
 from vismark.problems import Problems
-
-if TYPE_CHECKING:
-    from vismark.formats.detections import Detected
 
 # The evaluator looks at no more detections of one category in one image.
 _MOST_DETECTIONS = 100

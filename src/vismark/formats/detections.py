@@ -20,6 +20,7 @@ from msgspec import UNSET, Meta, UnsetType
 from numpy.typing import NDArray
 
 from vismark.formats import detection_masks, detection_remarks, strict_json
+from vismark.formats.detection_columns import Detected, chosen, joined
 from vismark.formats.detection_entries import Enough, Examiner, Kind
 from vismark.formats.detection_truth import DetectionTruth
 from vismark.formats.document import has_duplicates
@@ -61,29 +62,6 @@ class _Mask(msgspec.Struct, gc=False):
     score: float
     segmentation: _Rle
     bbox: msgspec.Raw | UnsetType = UNSET
-
-
-@dataclass(frozen=True)
-class Detected:
-    """The columns of a results file, one row a detection, in the order of the file.
-
-    Attributes:
-        image_ids, category_ids: int64.
-        scores: float64, finite.
-        boxes: float64 of shape (N, 4): left, top, width, height; all 0 where the masks are scored.
-        counts, areas: compressed run lengths of masks of the size of their image, and their areas in pixels;
-            None where the boxes are scored.
-    """
-
-    image_ids: NDArray[np.int64]
-    category_ids: NDArray[np.int64]
-    scores: NDArray[np.float64]
-    boxes: NDArray[np.float64]
-    counts: list[str] | None = None
-    areas: NDArray[np.int64] | None = None
-
-    def __len__(self) -> int:
-        return len(self.scores)
 
 
 @dataclass(frozen=True)
@@ -261,7 +239,7 @@ class _Reader:
             self.problems.add("SUB_TOO_MANY_FAULTS", message, file=self.file, where=self.examiner.where, fix=fix)
             detection_remarks.add_contiguous(self.examiner, self._categories, self.problems, self.file)
             return None
-        return _joined(parts)
+        return joined(parts)
 
     def _batch(self, part: Sequence[msgspec.Raw | bytes], start: int) -> Detected:
         text = b"[" + b",".join(part) + b"]"
@@ -277,7 +255,7 @@ class _Reader:
         sound = self._sound(columns)
         for place in sorted(set(range(len(part))).difference(places[sound].tolist())):
             self._examine(part[place], start + place)
-        return columns if sound.all() else _chosen(columns, sound)
+        return columns if sound.all() else chosen(columns, sound)
 
     def _one(self, raw: msgspec.Raw | bytes, number: int) -> Any | None:
         """One entry as a record, or None when it is none."""
@@ -372,27 +350,3 @@ def _member(values: NDArray[np.int64], ordered: NDArray[np.int64]) -> NDArray[np
     place = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
     found: NDArray[np.bool_] = ordered[place] == values
     return found
-
-
-def _chosen(columns: Detected, rows: NDArray[np.bool_]) -> Detected:
-    counts = columns.counts
-    return Detected(
-        columns.image_ids[rows],
-        columns.category_ids[rows],
-        columns.scores[rows],
-        columns.boxes[rows],
-        None if counts is None else [counts[row] for row in np.flatnonzero(rows)],
-        None if columns.areas is None else columns.areas[rows],
-    )
-
-
-def _joined(parts: Sequence[Detected]) -> Detected:
-    masks = parts[0].areas is not None
-    return Detected(
-        np.concatenate([part.image_ids for part in parts]),
-        np.concatenate([part.category_ids for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-        np.concatenate([part.boxes for part in parts]),
-        [one for part in parts for one in part.counts or ()] if masks else None,
-        np.concatenate([part.areas for part in parts if part.areas is not None]) if masks else None,
-    )
