@@ -173,6 +173,25 @@ def test_png_faults_are_found_once_and_score_nothing(runs: Path) -> None:
     assert found["totals"]["SUB_PNG_FORMAT"] == found["totals"]["SUB_PNG_SIZE"] == 1
 
 
+@pytest.mark.parametrize("mode", ["L", "P", "I;16", "RGBA", "1", "LA"])
+def test_pngs_of_other_kinds_are_findings(runs: Path, mode: str) -> None:
+    from PIL import Image
+
+    Image.new(mode, (128, 128)).save(runs / "panoptic" / "000000000001.png")
+    for how in ("strict", "official"):
+        ran = run(f"vismark check shapes-pancap runs --mode {how}")
+        assert ran.code == 1 and "Traceback" not in ran.output
+        assert "SUB_PNG_ALPHA" in ran.output if mode == "RGBA" else "SUB_PNG_FORMAT" in ran.output
+
+
+def test_a_caption_of_nothing_but_tags_is_measured(runs: Path) -> None:
+    entries = lines(runs)
+    entries[0]["caption"] = "".join(f"<{number}:a>" for number in range(1, 6000))
+    rewrite(runs, entries)
+    ran = run("vismark score shapes-pancap runs --metrics phrase_precision,tags_resolved")
+    assert ran.code == 0 and "SUB_TAG_SEGMENT" in ran.output, ran.output
+
+
 def test_captions_of_another_image_are_not_moved(runs: Path) -> None:
     assert run(SCORE).code == 0
     from vismark.runtime.tables import read_table

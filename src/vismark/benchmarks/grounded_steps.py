@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from vismark.benchmarks.base import About, Evidence, Mode, Opened
 from vismark.benchmarks.caption_rows import caption_digests
@@ -14,6 +15,10 @@ from vismark.formats.caption_submission import CaptionSubmission
 from vismark.formats.grounded import GroundedSubmission
 from vismark.formats.panoptic import ids_from_rgb
 from vismark.metrics.grounding import Row, measure
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _MOST_BYTES = 1 << 29
 
@@ -91,15 +96,25 @@ class GroundStep:
         file = submission.panoptic.folder / submission.panoptic.annotations[id].file_name
         row = None
         try:
-            true_data = png.read_file(true_file, _MOST_BYTES, links=True)
-            header = png.inspect(true_data)
-            png.expect(header, None)
-            data = png.read_file(file, _MOST_BYTES)
-            png.expect(png.inspect(data), (header.height, header.width))
-            row = measure(ids_from_rgb(png.decode(true_data)), regions, ids_from_rgb(png.decode(data)), tags)
-        except (png.PngFault, IndexError):
+            true_ids = _ids(true_file, None, links=True)
+            row = measure(true_ids, regions, _ids(file, true_ids.shape), tags)
+        except png.PngFault:
             pass  # matching names the fault, and nothing is scored
         return Tied(id=id, digest=digest, reference_digest=reference_digest, row=row)
+
+
+def _ids(file: Path, size: tuple[int, ...] | None, *, links: bool = False) -> NDArray[np.uint32]:
+    """The segment ids in a PNG of `size`.
+
+    Raises:
+        PngFault: it is none, or of another kind or size.
+    """
+    data = png.read_file(file, _MOST_BYTES, links=links)
+    header = png.inspect(data)
+    if header.colour not in ("RGB", "RGBA"):
+        raise png.PngFault("FORMAT", f"is {header.colour}, not RGB")
+    png.expect(header, (size[0], size[1]) if size else None)
+    return ids_from_rgb(png.decode(data))
 
 
 def plain(submission: GroundedSubmission) -> CaptionSubmission:

@@ -100,7 +100,7 @@ def _facts(card: Any) -> list[tuple[str, str]]:
                 f"{card.dataset}, split {card.split}" + (f", {card.samples:,} samples" if card.samples else ""),
             )
         ]
-        facts += [("submission", card.submission), ("protocols", ", ".join(card.protocols))]
+        facts += [("task", card.task), ("submission", card.submission), ("protocols", ", ".join(card.protocols))]
         for metric in card.metrics:
             equals = f"equals {metric.equals} " if metric.equals else "an extension "
             asked = "; measured where --metrics names it" if metric.asked else ""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_BLOCK = 256
+
 OUTPUTS = ("phrase_recall", "phrase_precision", "tags_resolved", "area_told")
 
 
@@ -91,22 +93,46 @@ def measure(
     table = np.bincount(rows.ravel() * ids.size + columns.ravel(), minlength=true_ids.size * ids.size)
     table = table.reshape(true_ids.size, ids.size)
     wanted, claimed = _distinct(regions), _distinct(tags)
-    inside, covered = _indicators(wanted, true_ids), _indicators(claimed, ids)
-    both = inside @ table @ covered.T
-    either = (inside @ table.sum(1))[:, None] + covered @ table[true_ids != 0].sum(0) - both
-    matched = 2 * both > either
+    found, right = _matched(table, true_ids, ids, wanted, claimed)
     areas = {int(id): int(area) for id, area in zip(ids, table.sum(0), strict=True) if id != 0}
     named = {segment for tag in tags for segment in tag}
     return Row(
         regions=len(wanted),
-        found=int(matched.any(1).sum()),
+        found=found,
         claims=len(claimed),
-        right=int(matched.any(0).sum()),
+        right=right,
         tags=len(tags),
         resolved=sum(all(segment in areas for segment in tag) for tag in tags),
         painted=sum(areas.values()),
         told=sum(area for segment, area in areas.items() if segment in named),
     )
+
+
+def _matched(
+    table: NDArray[np.int64],
+    true_ids: NDArray[np.uint32],
+    ids: NDArray[np.uint32],
+    wanted: Sequence[Set[int]],
+    claimed: Sequence[Set[int]],
+) -> tuple[int, int]:
+    """How many of the `wanted` regions are found, and how many of the `claimed` ones are right.
+
+    Args:
+        table: pixels of each pair of ids, shape (true ids, predicted ids).
+    """
+    import numpy as np
+
+    inside = _indicators(wanted, true_ids)
+    sizes, seen = inside @ table.sum(1), table[true_ids != 0].sum(0)
+    found, right = np.zeros(len(wanted), np.bool_), 0
+    # A caption may claim as many regions as it has words: in blocks, they need little memory.
+    for start in range(0, len(claimed), _BLOCK):
+        covered = _indicators(claimed[start : start + _BLOCK], ids)
+        both = inside @ (table @ covered.T)
+        matched = 2 * both > sizes[:, None] + covered @ seen - both
+        found |= matched.any(1)
+        right += int(matched.any(0).sum())
+    return int(found.sum()), right
 
 
 def _distinct(sets: Sequence[Sequence[int]]) -> list[Set[int]]:
@@ -118,6 +144,7 @@ def _indicators(regions: Sequence[Set[int]], ids: NDArray[np.uint32]) -> NDArray
     import numpy as np
 
     found = np.zeros((len(regions), ids.size), np.int64)
-    for place, region in enumerate(regions):
-        found[place] = [id != 0 and id in region for id in ids.tolist()]
+    places = {id: place for place, id in enumerate(ids.tolist()) if id != 0}
+    for row, region in enumerate(regions):
+        found[row, [places[id] for id in region if id in places]] = 1
     return found
