@@ -410,3 +410,15 @@ def test_spice_is_measured_when_asked_and_undefined_as_officially(
     written([one | {"caption": ""} if n == 4 else one for n, one in enumerate(oracle)])
     told = vismark.score("shapes-captions", "captions.json", metrics=["SPICE"])
     assert told.metrics["SPICE"] is None and "METRIC_UNDEFINED" in {one.code for one in told.warnings}
+
+
+@pytest.mark.skipif(shutil.which("java") is None or not OFFICIAL, reason="Java or pycocoevalcap 1.2 is not here")
+def test_the_java_tokenizer_gives_the_same_numbers(oracle: list[dict[str, Any]]) -> None:
+    written([one | {"caption": "The man's 3 dogs can't (really) run...fast, vitamin A."} for one in oracle])
+    metrics = ["CIDEr", "BLEU-4", "ROUGE-L"]
+    ours = vismark.score("shapes-captions", "captions.json", metrics=metrics)
+    theirs = vismark.score(
+        "shapes-captions", "captions.json", metrics=metrics, tools=vismark.Tools(names=("ptb-java",))
+    )
+    assert ours.metrics == theirs.metrics
+    assert not ours.protocol.instruments and theirs.protocol.instruments.keys() == {"ptb-java"}
