@@ -219,3 +219,9 @@ def test_twenty_images_stay_below_8_megabytes(card, result, bars, gallery):
     html = render(result(), card, [bars(), images], columns)
     assert html.count("<img ") == 60
     assert len(html.encode()) < 8_000_000
+
+
+def test_rows_with_columns_of_their_own_are_shown_line_by_line(card, result):
+    nearest = {"a": {"x1": 0.5, "x2": 1.5}, "b": {"y1": 0.25}, "c": {"z1": 2.0}}
+    page = render(result(breakdowns={"nearest": nearest}), card, [], {})
+    assert re.findall(r"<td>([abc])</td><td>(\w\d)</td>", page) == [("a", "x1"), ("a", "x2"), ("b", "y1"), ("c", "z1")]

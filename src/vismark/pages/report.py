@@ -110,6 +110,12 @@ def _warnings(warnings: Sequence[Problem]) -> Table:
 
 def _breakdown(name: str, rows: Mapping[str, Mapping[str, float | int | None]], numbers: Numbers) -> Table:
     headings = list(dict.fromkeys(column for row in rows.values() for column in row))
+    if 2 * sum(map(len, rows.values())) < len(headings) * len(rows):
+        # Rows with columns of their own, e.g. each sample with its neighbours: a line for each number.
+        lines = [
+            [key, column, numbers.show(column, value)] for key, row in rows.items() for column, value in row.items()
+        ]
+        return Table((name, "of", "value"), lines)
     cells = [[key, *(numbers.show(column, row.get(column)) for column in headings)] for key, row in rows.items()]
     return Table((name, *headings), cells)
 
