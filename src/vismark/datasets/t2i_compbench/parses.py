@@ -67,7 +67,7 @@ def _pair(doc: Any, words: Sequence[str]) -> tuple[str, str] | None:
 
 
 def _model() -> tuple[Any, str]:
-    how = f"`pip install spacy`, and the model from {_ADDRESS}"
+    how = f"`pip install 'vismark[nouns]'`, and the model from {_ADDRESS}"
     try:
         import spacy
 
