@@ -23,9 +23,17 @@ KINDS: dict[str, type[Card]] = {
 _HOUSE = Path(__file__).parent
 
 
+@cache
 def cards(kind: str) -> dict[str, Card]:
     """All cards of a kind (`datasets`, `benchmarks`, `instruments` or `baselines`) by name, in alphabetical order."""
-    return {name: _read(kind, name) for name in _places(kind)}
+    found = {}
+    for path in sorted((_HOUSE / kind).rglob("*.toml")):
+        try:
+            card = msgspec.toml.decode(path.read_bytes(), type=KINDS[kind])
+        except msgspec.DecodeError as error:
+            raise ValueError(f"{path.relative_to(_HOUSE)}: {error}") from error
+        found[card.name] = card
+    return dict(sorted(found.items()))
 
 
 def card(kind: str, name: str) -> Any:
@@ -34,12 +42,12 @@ def card(kind: str, name: str) -> Any:
     Raises:
         Usage: there is none; the message names the nearest ones.
     """
-    known = _places(kind)
+    known = cards(kind)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none yet'}."
         raise Usage(f"There is no {kind.removesuffix('s')} called {name!r}: {hint} `vismark list {kind}` shows all.")
-    return _read(kind, name)
+    return known[name]
 
 
 def find(name: str) -> tuple[str, Any]:
@@ -49,33 +57,15 @@ def find(name: str) -> tuple[str, Any]:
         Usage: no kind has it.
     """
     for kind in ("benchmarks", "datasets", "baselines", "instruments"):
-        if name in _places(kind):
-            return kind, _read(kind, name)
-    every = [known for kind in KINDS for known in _places(kind)]
+        if name in cards(kind):
+            return kind, cards(kind)[name]
+    every = [known for kind in KINDS for known in cards(kind)]
     near = difflib.get_close_matches(name, every, n=3, cutoff=0.5)
     raise Usage(
         f"Nothing is called {name!r}"
         + (f"; did you mean {' or '.join(near)}?" if near else "")
         + " — try `vismark list`."
     )
-
-
-@cache
-def _places(kind: str) -> dict[str, Path]:
-    """The file of every card: it is named like its card, so that one card is had without reading all."""
-    return dict(sorted((path.stem, path) for path in (_HOUSE / kind).rglob("*.toml")))
-
-
-@cache
-def _read(kind: str, name: str) -> Card:
-    path = _places(kind)[name]
-    try:
-        found = msgspec.toml.decode(path.read_bytes(), type=KINDS[kind])
-    except msgspec.DecodeError as error:
-        raise ValueError(f"{path.relative_to(_HOUSE)}: {error}") from error
-    if found.name != name:
-        raise ValueError(f"{path.relative_to(_HOUSE)} holds the card of {found.name}")
-    return found
 
 
 def load(code: str) -> Any:
